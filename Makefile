@@ -1,0 +1,72 @@
+# make help lists what can be made. Everything that is built goes to objs/.
+
+GO         ?= go
+VERSION    ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+TESTFLAGS  ?=
+FUZZTIME   ?= 20s
+BENCHCOUNT ?= 6
+
+# The linter's version is part of the project: another one finds other things.
+LINT_VERSION := 2.13.1
+LINT         := $(CURDIR)/objs/tools/golangci-lint-$(LINT_VERSION)
+
+# The interop tests are a module of their own, so that their RTMP library stays out of srsd.
+INTEROP := engine/interop
+
+.DEFAULT_GOAL := build
+.PHONY: all build test unit interop peers race fuzz bench lint fmt clean help
+
+all: build
+
+build: ## objs/srsd, and the other commands of cmd/ (the default)
+	CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -ldflags '-X main.version=$(VERSION)' -o objs/ ./cmd/...
+
+test: peers build unit interop ## all tests; installs ffmpeg, rtmpdump, tshark if it may
+
+unit: ## the tests that need nothing but Go
+	$(GO) test -shuffle=on $(TESTFLAGS) ./...
+
+# The result of these tests depends on objs/srsd, which Go's test cache does not see: -count=1.
+interop: peers build ## objs/srsd against real encoders and players
+	cd $(INTEROP) && SRSD_BIN=$(CURDIR)/objs/srsd SRSD_INTEROP_REQUIRED=1 \
+		$(GO) test -count=1 $(TESTFLAGS) ./...
+
+peers:
+	@.ci/need.sh ffmpeg:ffmpeg ffprobe:ffmpeg rtmpdump:rtmpdump tshark:tshark
+
+race: ## unit tests under the race detector (needs a C compiler)
+	@.ci/need.sh gcc:gcc /usr/include/stdlib.h:libc6-dev
+	$(GO) test -race $(TESTFLAGS) ./...
+
+fuzz: ## each fuzz target for FUZZTIME (20s)
+	@GO='$(GO)' .ci/fuzz.sh $(FUZZTIME)
+
+bench: ## micro-benchmarks, BENCHCOUNT (6) times, ready for benchstat
+	$(GO) test -run '^$$' -bench . -benchmem -count $(BENCHCOUNT) ./...
+
+lint: $(LINT) ## golangci-lint, and whether the go.mod files are tidy
+	$(LINT) run
+	cd $(INTEROP) && $(LINT) run
+	$(GO) mod tidy -diff
+	cd $(INTEROP) && $(GO) mod tidy -diff
+
+fmt: $(LINT) ## format all Go files
+	$(LINT) fmt
+	cd $(INTEROP) && $(LINT) fmt
+
+# One of the right version that is installed already, or built from source.
+$(LINT):
+	@mkdir -p $(@D)
+	@if golangci-lint version 2>/dev/null | grep -qwF 'version $(LINT_VERSION)'; then \
+		ln -sf "$$(command -v golangci-lint)" $@; \
+	else \
+		echo 'building golangci-lint $(LINT_VERSION), which takes a few minutes once'; \
+		GOBIN=$(@D) $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v$(LINT_VERSION) && \
+		mv $(@D)/golangci-lint $@; \
+	fi
+
+clean: ## remove what was built (objs/)
+	rm -rf objs
+
+help: ## this list
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 18

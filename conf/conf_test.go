@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: MIT
+
+package conf
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+)
+
+// byValue ignores what only serves lookups.
+var byValue = cmpopts.IgnoreUnexported(Config{})
+
+// defaultVhost is SRS's defaults, written out once more by hand.
+func defaultVhost(name string) *Vhost {
+	return &Vhost{
+		Name: name, Enabled: true, ChunkSize: 60000, OutAckBytes: 2500000,
+		Play: Play{
+			GopCache: true, GopCacheMaxFrames: 2500, QueueLengthMs: 30000, TimeJitter: JitterFull,
+			MwLatencyMs: 350, MwMsgs: 8,
+		},
+		Publish: Publish{
+			MRLatencyMs: 350, FirstPacketTimeoutMs: 20000, NormalTimeoutMs: 5000,
+			ParseSPS: true, TryAnnexBFirst: true,
+		},
+	}
+}
+
+func defaultConfig() *Config {
+	return &Config{
+		File: "c.conf", Listen: []string{":1935"}, MaxConnections: 1000, ChunkSize: 60000,
+		Pid: "./objs/srs.pid", WorkDir: "./", PithyPrintMs: 10000,
+		Log:    Log{Tank: TankConsole, Level: LevelInfo, File: "./objs/srs.log"},
+		Vhosts: []*Vhost{defaultVhost(DefaultVhost)},
+	}
+}
+
+func TestDefaults(t *testing.T) {
+	got := mustLoad(t, "listen 1935; vhost __defaultVhost__ { }")
+	if diff := cmp.Diff(defaultConfig(), got, byValue); diff != "" {
+		t.Errorf("defaults (-want +got):\n%s", diff)
+	}
+}
+
+// Every field is reached by its directive: each differs from its default.
+func TestEveryValue(t *testing.T) {
+	got := mustLoad(t, `
+listen 1936 127.0.0.1:1937;
+max_connections 20000; chunk_size 4096; pid p; work_dir w; daemon off;
+srs_log_tank file; srs_log_level warn; srs_log_file l; pithy_print_ms 5000;
+vhost a {
+    enabled off; chunk_size 128; min_latency on; tcp_nodelay on; in_ack_size 7; out_ack_size 0;
+    play {
+        gop_cache off; gop_cache_max_frames 0; queue_length 1.5; time_jitter zero; atc on; atc_auto on; mix_correct on;
+        mw_latency 0; mw_msgs 3; send_min_interval 10.25; reduce_sequence_header on;
+    }
+    publish {
+        mr on; mr_latency 1; firstpkt_timeout 2; normal_timeout 3; parse_sps off; try_annexb_first off;
+        kickoff_for_idle 0.5;
+    }
+}
+vhost b { publish { mr on; } play { time_jitter off; } }`)
+	b := defaultVhost("b")
+	b.ChunkSize, b.Publish.MR, b.Play.TimeJitter = 4096, true, JitterOff
+	want := &Config{
+		File: "c.conf", Listen: []string{":1936", "127.0.0.1:1937"}, MaxConnections: 20000, ChunkSize: 4096,
+		Pid: "p", WorkDir: "w", PithyPrintMs: 5000,
+		Log: Log{Tank: TankFile, Level: LevelWarn, File: "l"},
+		Vhosts: []*Vhost{{
+			Name: "a", ChunkSize: 128, MinLatency: true, TCPNoDelay: true, InAckBytes: 7,
+			Play: Play{
+				QueueLengthMs: 1500, TimeJitter: JitterZero, ATC: true, ATCAuto: true, MixCorrect: true,
+				MwLatencySet: true, MwMsgs: 3, MwMsgsSet: true, SendMinIntervalMs: 10.25, ReduceSequenceHeader: true,
+			},
+			Publish: Publish{
+				MR:          false, // min_latency
+				MRLatencyMs: 1, FirstPacketTimeoutMs: 2, NormalTimeoutMs: 3, KickoffForIdleMs: 500,
+			},
+		}, b},
+	}
+	if diff := cmp.Diff(want, got, byValue); diff != "" {
+		t.Errorf("values (-want +got):\n%s", diff)
+	}
+}
+
+func TestVhostLookup(t *testing.T) {
+	const both = "listen 1935; vhost a.b { } vhost __defaultVhost__ { } vhost off { enabled off; }"
+	for _, tc := range []struct{ name, in, lookup, want string }{
+		{"exact", both, "a.b", "a.b"},
+		{"default", both, "x.y", DefaultVhost},
+		{"default by name", both, DefaultVhost, DefaultVhost},
+		{"case counts", both, "A.B", DefaultVhost},
+		{"disabled does not fall through", both, "off", "off"},
+		{"empty", both, "", DefaultVhost},
+		{"no default", "listen 1935; vhost a { }", "b", ""},
+		{"no vhost", "listen 1935;", "b", ""},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			v := mustLoad(t, tc.in).Vhost(tc.lookup)
+			if v == nil {
+				v = &Vhost{}
+			}
+			if v.Name != tc.want {
+				t.Errorf("Vhost(%q) is %q, want %q", tc.lookup, v.Name, tc.want)
+			}
+		})
+	}
+}
+
+func TestLogLevels(t *testing.T) {
+	for _, tc := range []struct {
+		in   string
+		want LogLevel
+	}{
+		{"srs_log_level verbose;", LevelTrace},
+		{"srs_log_level info;", LevelDebug},
+		{"srs_log_level trace;", LevelInfo},
+		{"srs_log_level warn;", LevelWarn},
+		{"srs_log_level error;", LevelError},
+		{"srs_log_level_v2 trace;", LevelTrace},
+		{"srs_log_level_v2 debug;", LevelDebug},
+		{"srs_log_level_v2 info;", LevelInfo},
+		{"srs_log_level_v2 warn;", LevelWarn},
+		{"srs_log_level_v2 error;", LevelError},
+		{"srs_log_level_v2 error; srs_log_level verbose;", LevelError},
+		{`srs_log_level_v2 ""; srs_log_level warn;`, LevelWarn},
+	} {
+		if got := mustLoad(t, "listen 1935; "+tc.in).Log.Level; got != tc.want {
+			t.Errorf("%s: level %d, want %d", tc.in, got, tc.want)
+		}
+	}
+}
+
+func TestMinLatencyAndMwMsgs(t *testing.T) {
+	for _, tc := range []struct {
+		in   string
+		want int
+	}{
+		{"", 8},
+		{"min_latency on;", 0},
+		{"min_latency on; play { mw_msgs 4; }", 4},
+		{"play { mw_msgs 0; }", 0},
+		{"play { mw_msgs 1000; }", 128},
+	} {
+		if got := mustLoad(t, inVhost(tc.in)).Vhosts[0].Play.MwMsgs; got != tc.want {
+			t.Errorf("%s: MwMsgs %d, want %d", tc.in, got, tc.want)
+		}
+	}
+}
+
+func TestNameOK(t *testing.T) {
+	l := DefaultLimits()
+	long := strings.Repeat("x", l.NameBytesMax)
+	for name, want := range map[string]bool{
+		"live": true, "a.b_c-D9": true, "...": true, "x": true, long: true,
+		"": false, ".": false, "..": false, "a/b": false, "a b": false, "a%2e": false, "ä": false, "a\x00": false,
+		long + "x": false, "a?b": false, `a\b`: false,
+	} {
+		if got := l.NameOK(name); got != want {
+			t.Errorf("NameOK(%q) = %v, want %v", name, got, want)
+		}
+	}
+}
+
+// The relations between limits that other packages rely on.
+func TestDefaultLimits(t *testing.T) {
+	l := DefaultLimits()
+	if l.PartialBytesMax < l.MediaBytesMax || l.MediaBytesMax < l.DataBytesMax || l.DataBytesMax < l.CommandBytesMax {
+		t.Errorf("message limits are not in order: %+v", l)
+	}
+	if l.LagBytesMax < 2*l.MediaBytesMax {
+		t.Error("a player could not lag two messages")
+	}
+	if l.AckWindowBytesMin == 0 || l.AckWindowBytesMin > l.AckWindowBytesMax {
+		t.Error("the acknowledgement window's clamp is empty")
+	}
+	if l.BeforeConnectBytesMax < l.CommandBytesMax {
+		t.Error("a connect of the longest size could not arrive")
+	}
+}

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: MIT
+
+package conf
+
+// Limits are the bounds that hold for every client, whatever the configuration
+// says: no directive changes them. Each comment says what it counts, why the
+// bound is there, and what happens to the connection that reaches it. Immutable.
+type Limits struct {
+	// HandshakeMs is the absolute time from accept to the end of the handshake.
+	// Sockets that send nothing would hold file descriptors. The session closes.
+	HandshakeMs int64
+	// RoleMs is the absolute time from the end of the handshake to a play or
+	// publish command that was accepted. The session closes.
+	RoleMs int64
+	// RoleAgainMs is how long a client may do nothing after it ended its own
+	// publish or play (unpublish, closeStream, deleteStream). The session closes.
+	RoleAgainMs int64
+
+	// BeforeConnectBytesMax is how much a client may send after the handshake and
+	// before its connect command is accepted. Nobody is known yet, so nobody may
+	// cost much. The session closes.
+	BeforeConnectBytesMax int
+	// CommandBytesMax is the longest command message (types 17 and 20). The chunk
+	// reader refuses the declared length, the session closes.
+	CommandBytesMax int
+	// DataBytesMax is the longest data message (types 15 and 18); metadata with
+	// embedded cover art reaches hundreds of KiB. Refused like a command.
+	DataBytesMax int
+	// MediaBytesMax is the longest audio, video or aggregate message; keyframes of
+	// more than 1 MiB are real. Refused like a command.
+	MediaBytesMax int
+	// ChunkStreamsMax is how many chunk stream ids a client may have in use, of
+	// any value 2 to 65599: the count costs memory, the value does not. The chunk
+	// reader refuses the next one, the session closes.
+	ChunkStreamsMax int
+	// PartialBytesMax is what a socket's incomplete messages may hold together:
+	// one message of the longest kind and a rest. Memory grows with the bytes
+	// received, never with the length declared. The session closes.
+	PartialBytesMax int
+	// MessageStreamsMax is how many message streams a client may create. The
+	// session closes on the createStream after the last one.
+	MessageStreamsMax int
+
+	// AMFDepthMax is how deep AMF objects and arrays may nest: a parser that
+	// recurses further would end the process. The message is refused, the
+	// session closes.
+	AMFDepthMax int
+	// AMFMemoryFactor bounds decoded AMF memory to this multiple of its wire
+	// size. The message is refused, the session closes.
+	AMFMemoryFactor int
+
+	// AckWindowBytesMin and AckWindowBytesMax clamp the acknowledgement window a
+	// peer asks for: a window of a few bytes would make every read answer with a
+	// message. Nothing closes.
+	AckWindowBytesMin, AckWindowBytesMax uint32
+
+	// NameBytesMax is the longest segment of an app or stream name; see
+	// [Limits.NameOK]. The command is refused, the session closes.
+	NameBytesMax int
+	// AppSegmentsMax is how many slash-separated segments an app may have.
+	// Refused like a name.
+	AppSegmentsMax int
+
+	// LagBytesMax is how far a player's cursor may lag behind the newest byte,
+	// the hard cap beside play.queue_length. The stream moves the player to the
+	// newest GOP; its connection stays.
+	LagBytesMax int
+	// StallMs is how long a player's socket may take nothing at all while bytes
+	// wait. The session closes.
+	StallMs int64
+	// SndbufBytes is SO_SNDBUF of a player, half of what the kernel then reserves
+	// at most. It bounds kernel memory per slow player.
+	SndbufBytes int
+	// TCPUserTimeoutMs is TCP_USER_TIMEOUT: unacknowledged data older than this
+	// means that the peer is gone. The kernel closes.
+	TCPUserTimeoutMs int
+
+	// FDReserve is how many file descriptors stay free for everything that is not
+	// a client: log, pid file, listeners, epoll, disk, hooks. The engine refuses
+	// to start when max_connections + FDReserve reaches RLIMIT_NOFILE.
+	FDReserve int
+}
+
+// The units of the numbers below.
+const (
+	kib = 1 << 10
+	mib = 1 << 20
+
+	secondMs = 1000
+	minuteMs = 60 * secondMs
+)
+
+// DefaultLimits returns the limits that srsd runs with. Tests lower them.
+func DefaultLimits() Limits {
+	const mediaBytesMax = 8 * mib
+	return Limits{
+		HandshakeMs: 10 * secondMs,
+		RoleMs:      20 * secondMs,
+		RoleAgainMs: 3 * minuteMs,
+
+		BeforeConnectBytesMax: 64 * kib,
+		CommandBytesMax:       64 * kib,
+		DataBytesMax:          1 * mib,
+		MediaBytesMax:         mediaBytesMax,
+		ChunkStreamsMax:       64,
+		PartialBytesMax:       mediaBytesMax + 64*kib,
+		MessageStreamsMax:     32,
+
+		AMFDepthMax:     32,
+		AMFMemoryFactor: 16,
+
+		AckWindowBytesMin: 32 * kib,
+		AckWindowBytesMax: 64 * mib,
+
+		NameBytesMax:   128,
+		AppSegmentsMax: 4,
+
+		LagBytesMax:      32 * mib,
+		StallMs:          30 * secondMs,
+		SndbufBytes:      256 * kib,
+		TCPUserTimeoutMs: 30 * secondMs,
+
+		FDReserve: 128,
+	}
+}
+
+// NameOK reports whether s may be one segment of an app or stream name: 1 to
+// NameBytesMax bytes of A-Z a-z 0-9 . _ - that are neither "." nor "..". Names
+// become URLs, log fields and file paths, so everything else is refused early.
+func (l Limits) NameOK(s string) bool {
+	if s == "" || len(s) > l.NameBytesMax || s == "." || s == ".." {
+		return false
+	}
+	for i := range len(s) {
+		if !nameByte(s[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+func nameByte(c byte) bool {
+	switch {
+	case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9':
+		return true
+	default:
+		return c == '.' || c == '_' || c == '-'
+	}
+}

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: MIT
+
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"strings"
+	"syscall"
+	"time"
+
+	"go.uber.org/zap"
+	"golang.org/x/sys/unix"
+
+	"srsd/engine/journal"
+)
+
+// Accepting is done here and not by gnet, whose accept ends the whole engine at the first
+// error that it does not know (a system out of files or buffers), and which cannot close
+// a listener alone. Ready sockets are enrolled in the loop.
+
+const (
+	acceptPauseMin = 5 * time.Millisecond
+	acceptPauseMax = time.Second
+	// enrollMax is how many accepted sockets may wait for the loop at once. More wait in
+	// the kernel's queue.
+	enrollMax = 256
+	// floodEveryMs is how often refused connections are mentioned in the log.
+	floodEveryMs = 10_000
+)
+
+// listen binds address, "host:port" as conf gives it: an empty host is every address of
+// both families, "0.0.0.0" those of IPv4.
+func listen(address string) (net.Listener, error) {
+	network := "tcp"
+	if strings.HasPrefix(address, "0.0.0.0:") {
+		network = "tcp4"
+	}
+	lc := net.ListenConfig{KeepAlive: -1}
+	l, err := lc.Listen(context.Background(), network, address)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return nil, fmt.Errorf("engine: %s is in use by another process: stop it, or change `listen`", address)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("engine: cannot listen on %s: %w", address, err)
+	}
+	return l, nil
+}
+
+// accepted is what OnOpen needs to know of a socket.
+type accepted struct {
+	peer netip.AddrPort
+}
+
+// accept takes connections from l until ctx is done.
+func (e *Engine) accept(ctx context.Context, l net.Listener) {
+	slots := make(chan struct{}, enrollMax)
+	flood := journal.NewEvery(floodEveryMs)
+	pause := acceptPauseMin
+	for {
+		c, err := l.Accept()
+		if ctx.Err() != nil || errors.Is(err, net.ErrClosed) {
+			if err == nil {
+				_ = c.Close()
+			}
+			return
+		}
+		if err != nil {
+			// Out of files, buffers or memory: whoever is connected goes on.
+			e.opts.Log.Error("", "accept failed, trying again", zap.String("listen", l.Addr().String()),
+				zap.Error(err), zap.Duration("in", pause))
+			time.Sleep(pause) //nolint:forbidigo // a goroutine of its own, off the loop
+			pause = min(2*pause, acceptPauseMax)
+			continue
+		}
+		pause = acceptPauseMin
+		if n := e.connections.Add(1); n > int64(e.opts.Config.MaxConnections) {
+			e.connections.Add(-1)
+			if more, ok := flood.Allow(time.Since(e.loop.start).Milliseconds()); ok {
+				e.opts.Log.Error("", "connection refused: max_connections reached",
+					zap.Int("max_connections", e.opts.Config.MaxConnections),
+					zap.Stringer("addr", c.RemoteAddr()), zap.Uint64("and_others", more))
+			}
+			_ = c.Close()
+			continue
+		}
+		slots <- struct{}{}
+		go func() {
+			defer func() { <-slots }()
+			e.enroll(c.(*net.TCPConn))
+		}()
+	}
+}
+
+// enroll sets a socket's options and moves it onto the loop.
+func (e *Engine) enroll(c *net.TCPConn) {
+	limits := &e.opts.Limits
+	_ = c.SetWriteBuffer(limits.SndbufBytes) // a hint; the kernel's default is a bound too
+	if raw, err := c.SyscallConn(); err == nil {
+		_ = raw.Control(func(fd uintptr) { setUserTimeout(int(fd), limits.TCPUserTimeoutMs) })
+	}
+	peer := c.RemoteAddr().(*net.TCPAddr).AddrPort()
+	peer = netip.AddrPortFrom(peer.Addr().Unmap(), peer.Port())
+	if _, err := e.client.EnrollContext(c, &accepted{peer: peer}); err != nil {
+		e.connections.Add(-1)
+		e.opts.Log.Warn("", "connection lost before it was served", zap.Stringer("addr", peer), zap.Error(err))
+	}
+}
+
+// setUserTimeout has the kernel give a connection up when sent bytes stay unacknowledged
+// for so long: a peer that vanished without a word.
+func setUserTimeout(fd, ms int) {
+	_ = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, ms)
+}

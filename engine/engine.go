@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: MIT
+
+// Package engine runs srsd: it listens, owns the event loop, and turns what happens there
+// into calls of sessions and streams. README.md in this folder is the tour.
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"sync/atomic"
+	"time"
+
+	"github.com/panjf2000/gnet/v2"
+	"github.com/panjf2000/gnet/v2/pkg/logging"
+	"go.uber.org/zap"
+	"golang.org/x/sys/unix"
+
+	"srsd/conf"
+	"srsd/engine/journal"
+)
+
+// Options are what an Engine is made of.
+type Options struct {
+	Config  *conf.Config
+	Limits  conf.Limits
+	Log     *journal.Log
+	Version string
+}
+
+// Engine is a server. Use New, then Run once.
+type Engine struct {
+	opts      Options
+	listeners []net.Listener
+	loop      *loop
+	client    *gnet.Client
+
+	connections atomic.Int64 // accepted and not closed yet
+	fatal       chan error
+}
+
+// ErrLoopStopped: the event loop does not answer any more. The process must end: a
+// supervisor starts it again, while a server that only looks alive helps nobody.
+var ErrLoopStopped = errors.New("engine: the event loop has stopped")
+
+// New checks that the limits of the system allow the configuration, and binds the
+// listeners, so that a busy port is an error before anything else happens.
+func New(opts Options) (*Engine, error) {
+	if err := checkFiles(opts.Config.MaxConnections, opts.Limits.FDReserve); err != nil {
+		return nil, err
+	}
+	e := &Engine{opts: opts, fatal: make(chan error, 1)}
+	e.loop = newLoop(e)
+	for _, address := range opts.Config.Listen {
+		l, err := listen(address)
+		if err != nil {
+			e.closeListeners()
+			return nil, err
+		}
+		e.listeners = append(e.listeners, l)
+	}
+	return e, nil
+}
+
+// checkFiles refuses a configuration that would run out of file descriptors under load.
+func checkFiles(connections, reserve int) error {
+	var limit unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+		return fmt.Errorf("engine: reading the limit of open files: %w", err)
+	}
+	need := uint64(connections + reserve)
+	if need < limit.Cur {
+		return nil
+	}
+	return fmt.Errorf("engine: max_connections %d and %d files for the server itself need a limit of more than "+
+		"%d open files, and it is %d: run `ulimit -n %d`, or set max_connections to at most %d",
+		connections, reserve, need, limit.Cur, need+1, max(int64(limit.Cur)-int64(reserve)-1, 0))
+}
+
+// Addrs returns the addresses that New bound.
+func (e *Engine) Addrs() []net.Addr {
+	var addrs []net.Addr
+	for _, l := range e.listeners {
+		addrs = append(addrs, l.Addr())
+	}
+	return addrs
+}
+
+// Run serves until ctx is done, and ends every connection then. It returns nil, or why the
+// server cannot go on.
+func (e *Engine) Run(ctx context.Context) error {
+	defer e.closeListeners()
+	logging.SetDefaultLoggerAndFlusher(quiet{e.opts.Log.Printf()}, nil)
+	client, err := gnet.NewClient(e.loop,
+		gnet.WithNumEventLoop(1), gnet.WithLockOSThread(true),
+		gnet.WithReadBufferCap(readBufferBytes), gnet.WithLogger(quiet{e.opts.Log.Printf()}))
+	if err != nil {
+		return fmt.Errorf("engine: %w", err)
+	}
+	e.client = client
+	if err := client.Start(); err != nil {
+		return fmt.Errorf("engine: starting the event loop: %w", err)
+	}
+	stop, cancel := context.WithCancel(ctx)
+	defer cancel()
+	if err := e.loop.boot(client); err != nil {
+		return err
+	}
+	go e.loop.tickUntil(stop)
+	go e.watch(stop)
+	for _, l := range e.listeners {
+		go e.accept(stop, l)
+	}
+	select {
+	case <-ctx.Done():
+	case err = <-e.fatal:
+	}
+	cancel()
+	e.closeListeners()
+	e.shutdown(err == nil)
+	return err
+}
+
+// readBufferBytes is the loop's one read buffer: a keyframe of a few Mbit/s in one read.
+const readBufferBytes = 64 << 10
+
+// shutdownFor bounds how long the end of all connections may take.
+const shutdownFor = 800 * time.Millisecond
+
+// shutdown ends every connection and the loop. answers says whether the loop still does.
+func (e *Engine) shutdown(answers bool) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if answers {
+			e.loop.closeAll()
+		}
+		if err := e.client.Stop(); err != nil {
+			e.opts.Log.Warn("", "stopping the event loop", zap.Error(err))
+		}
+	}()
+	select {
+	case <-done:
+	case <-time.After(shutdownFor):
+		e.opts.Log.Warn("", "the event loop did not end in time")
+	}
+}
+
+func (e *Engine) closeListeners() {
+	for _, l := range e.listeners {
+		_ = l.Close() // closing twice is fine
+	}
+}
+
+// watch notices a loop that does not answer. It counts its own turns instead of reading a
+// clock, so that a suspended machine is not taken for a hung loop.
+func (e *Engine) watch(ctx context.Context) {
+	const turns = 15
+	seen, silent := int64(-1), 0
+	for t := time.NewTicker(time.Second); ; {
+		select {
+		case <-ctx.Done():
+			t.Stop()
+			return
+		case <-t.C:
+		}
+		if n := e.loop.ticks.Load(); n != seen {
+			seen, silent = n, 0
+			continue
+		}
+		if silent++; silent >= turns {
+			e.fatal <- fmt.Errorf("%w: no sign of life for %d s", ErrLoopStopped, turns)
+			return
+		}
+	}
+}
+
+// quiet is gnet's logger: what gnet tells is for developers, except its errors.
+type quiet struct{ *zap.SugaredLogger }
+
+func (q quiet) Infof(format string, args ...any) { q.Debugf(format, args...) }
+func (q quiet) Warnf(format string, args ...any) { q.Debugf(format, args...) }

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: MIT
+
+//go:build darwin || freebsd || netbsd || openbsd || dragonfly
+
+package link
+
+import (
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// writev sends slice by slice: golang.org/x/sys has no writev on these systems.
+func writev(fd int, iov [][]byte) (int, error) {
+	sent := 0
+	for _, b := range iov {
+		for len(b) > 0 {
+			n, err := unix.Write(fd, b)
+			if err == unix.EINTR {
+				continue
+			}
+			if err == unix.EAGAIN {
+				return sent, nil
+			}
+			if err != nil {
+				return sent, os.NewSyscallError("write", err)
+			}
+			sent += n
+			if n < len(b) {
+				return sent, nil
+			}
+			b = b[n:]
+		}
+	}
+	return sent, nil
+}
+
+func quickAck(int) {} // acknowledgements are not delayed by option here

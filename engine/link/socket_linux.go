@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: MIT
+
+package link
+
+import (
+	"os"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// writev calls the kernel without telling the Go scheduler: the socket is non-blocking,
+// so the call is short, and the hand-off would cost more than it.
+//
+//srsd:hot
+func writev(fd int, iov [][]byte) (int, error) {
+	var vec [VectorsMax]unix.Iovec // on the stack
+	v := vec[:0]
+	for _, b := range iov[:min(len(iov), len(vec))] {
+		if len(b) > 0 {
+			v = append(v, unix.Iovec{Base: &b[0], Len: uint64(len(b))})
+		}
+	}
+	if len(v) == 0 {
+		return 0, nil
+	}
+	for {
+		n, _, errno := unix.RawSyscall(unix.SYS_WRITEV, uintptr(fd), uintptr(unsafe.Pointer(&v[0])), uintptr(len(v)))
+		switch errno {
+		case 0:
+			return int(n), nil
+		case unix.EAGAIN:
+			return 0, nil
+		case unix.EINTR:
+			continue
+		default:
+			return 0, os.NewSyscallError("writev", errno)
+		}
+	}
+}
+
+func quickAck(fd int) { _ = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_QUICKACK, 1) }

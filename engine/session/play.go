@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: MIT
+
+package session
+
+import (
+	"errors"
+
+	"go.uber.org/zap"
+
+	"srsd/engine/stream"
+	"srsd/proto/amf0"
+	"srsd/proto/rtmp/msg"
+)
+
+// startPlay handles play (srs-facts §3.6). A player may come before its publisher: it
+// waits. start and reset are ignored, as in SRS; duration ends playing.
+func (s *Session) startPlay(c *msg.Command) {
+	target, vhost, err := s.place(c)
+	if err == nil && s.phase == phasePlay {
+		s.leavePlay() // play on a playing stream: a change of stream
+	}
+	if err == nil && s.phase != phaseCommand {
+		err = errors.New("session: publishing on this connection")
+	}
+	if err != nil {
+		s.sendStatus(msg.StatusPlayFailed, err.Error())
+		s.refuse(err.Error())
+		return
+	}
+	name := stream.Name(vhost.Name, target.App, target.Stream)
+	s.Conn.SetNoDelay(vhost.TCPNoDelay)
+	a := s.answer()
+	a.setChunkSize(vhost.ChunkSize) // the stream's bytes are cut to it
+	a.userControl(msg.EventStreamBegin, msg.StreamIDMedia)
+	a.onStatus(msg.StatusPlayReset, "")
+	a.onStatus(msg.StatusPlayStart, "")
+	a.body.B = msg.AppendSampleAccess(a.body.B, true, true)
+	a.add(msg.CSIDStream, msg.TypeDataAMF0, msg.StreamIDMedia)
+
+	st := s.env.Hub.Stream(name, vhost)
+	s.player = st.Join(&s.Conn, s, playDurationMs(c), s.nowMs)
+	s.phase, s.deadlineMs, s.playing = phasePlay, 0, name
+	s.player.Follow(s.Conn.Take())
+	a.send()
+	s.env.Log.Info(s.ID, "play", zap.String("stream", name), zap.Stringer("addr", s.addr),
+		zap.Bool("live", st.Published()), zap.String("param", target.Param))
+}
+
+// playDurationMs reads play's duration argument; 0 is no end (RTMP 1.0 §7.2.2.1: in
+// seconds there, in ms as SRS and all clients use it).
+func playDurationMs(c *msg.Command) int64 {
+	d, ok := amf0.AsNumber(c.Arg(3))
+	if !ok || !(d > 0) || d > maxDurationMs {
+		return 0
+	}
+	return int64(d)
+}
+
+// maxDurationMs (a year) is as good as no end.
+const maxDurationMs = 365 * 24 * 3600 * 1000
+
+// stopPlay ends playing, if the session plays. What belongs to a message under way stays
+// with the connection.
+func (s *Session) stopPlay() {
+	p := s.player
+	if p == nil {
+		return
+	}
+	s.player = nil
+	left := p.Leave(nil, s.nowMs)
+	if left != nil {
+		s.Conn.Adopt(left)
+	}
+	s.env.Log.Info(s.ID, "stop", zap.String("stream", s.playing), zap.Int64("bytes", p.Sent),
+		zap.Int32("skipped", p.Skipped))
+}
+
+// leavePlay goes back to waiting for a command.
+func (s *Session) leavePlay() {
+	s.stopPlay()
+	s.phase, s.deadlineMs, s.playing = phaseCommand, s.nowMs+s.env.Limits.RoleAgainMs, ""
+}
+
+// playOver is called when the duration that the player asked for is over.
+func (s *Session) playOver() {
+	s.leavePlay()
+	a := s.answer()
+	a.userControl(msg.EventStreamEOF, msg.StreamIDMedia)
+	a.onStatus(msg.StatusPlayStop, "")
+	a.send()
+}
+
+// pause handles pause (RTMP 1.0 §7.2.2.9; srs-facts §3.8).
+func (s *Session) pause(c *msg.Command) {
+	on, ok := amf0.AsBool(c.Arg(1))
+	if s.phase != phasePlay || !ok {
+		s.acknowledgeCommand(c)
+		return
+	}
+	a := s.answer()
+	if on {
+		s.player.Pause(true, s.nowMs)
+		a.onStatus(msg.StatusPauseNotify, "")
+		a.userControl(msg.EventStreamEOF, msg.StreamIDMedia)
+		a.send()
+		return
+	}
+	a.onStatus(msg.StatusUnpauseNotify, "")
+	a.userControl(msg.EventStreamBegin, msg.StreamIDMedia)
+	a.send()
+	s.player.Pause(false, s.nowMs)
+}
+
+// receive handles receiveAudio and receiveVideo (RTMP 1.0 §7.2.2.4, §7.2.2.5).
+func (s *Session) receive(c *msg.Command) {
+	on, ok := amf0.AsBool(c.Arg(1))
+	if s.phase == phasePlay && ok {
+		track := stream.Audio
+		if c.Name == msg.CommandReceiveVideo {
+			track = stream.Video
+		}
+		s.player.Receive(track, on, s.nowMs)
+	}
+	s.acknowledgeCommand(c)
+}

@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: MIT
+
+package session
+
+import (
+	"errors"
+	"fmt"
+
+	"go.uber.org/zap"
+
+	"srsd/conf"
+	"srsd/engine/codec"
+	"srsd/engine/stream"
+	"srsd/proto/rtmp/chunk"
+	"srsd/proto/rtmp/msg"
+)
+
+// publisher is what a session is while it publishes. *loop-owned*.
+type publisher struct {
+	stream    *stream.Stream
+	vhost     *conf.Vhost
+	direct    int   // Message.Index of the message that goes straight into the log, -1
+	sinceMs   int64 // when publishing began
+	heardMs   int64 // when the last message was complete, 0 before the first
+	watchedMs int64 // when there was a player last
+	described [2]string
+	merge     readMerge
+}
+
+// startPublish handles publish (srs-facts §3.7).
+func (s *Session) startPublish(c *msg.Command) {
+	target, vhost, err := s.place(c)
+	if err == nil && s.phase != phaseCommand {
+		err = errors.New("session: already publishing or playing on this connection")
+	}
+	if err != nil {
+		s.badPublish(err.Error())
+		return
+	}
+	name := stream.Name(vhost.Name, target.App, target.Stream)
+	st := s.env.Hub.Stream(name, vhost)
+	if err := st.Publish(s); err != nil {
+		s.env.Hub.Release(st)
+		s.badPublish(fmt.Sprintf("%v: %s", err, name))
+		return
+	}
+	s.publish = &publisher{stream: st, vhost: vhost, direct: -1, sinceMs: s.nowMs, watchedMs: s.nowMs}
+	s.phase, s.deadlineMs, s.playing = phasePublish, 0, name
+	s.env.Stats.Publishers++
+	s.Conn.SetNoDelay(vhost.TCPNoDelay)
+	a := s.answer()
+	if s.fmle {
+		a.body.B = msg.AppendOnFCPublish(a.body.B)
+		a.add(msg.CSIDStream, msg.TypeCommandAMF0, msg.StreamIDMedia)
+	}
+	a.onStatus(msg.StatusPublishStart, "")
+	a.send()
+	s.env.Log.Info(s.ID, "publish", zap.String("stream", name), zap.Stringer("addr", s.addr),
+		zap.Int("players", st.Players()), zap.String("param", target.Param))
+}
+
+func (s *Session) badPublish(detail string) {
+	s.sendStatus(msg.StatusPublishBadName, detail)
+	s.refuse(detail)
+}
+
+// stopPublish ends publishing, if the session publishes.
+func (s *Session) stopPublish() {
+	p := s.publish
+	if p == nil {
+		return
+	}
+	s.publish = nil
+	s.env.Stats.Publishers--
+	if p.merge.bytes > 1 && !s.Conn.Closed() {
+		s.Conn.SetReadLow(1)
+	}
+	messages, bytes, dropped := p.stream.Messages, p.stream.Bytes, p.stream.Dropped
+	p.stream.Unpublish(s, s.nowMs)
+	s.env.Log.Info(s.ID, "unpublish", zap.String("stream", p.stream.Name), zap.Int64("ms", s.nowMs-p.sinceMs),
+		zap.Int64("messages", messages), zap.Int64("bytes", bytes), zap.Int64("dropped", dropped))
+}
+
+// unpublished ends publishing at the client's wish; the connection stays for another try.
+func (s *Session) unpublished(a *answer) {
+	s.stopPublish()
+	s.dropParts()
+	s.phase, s.deadlineMs, s.playing = phaseCommand, s.nowMs+s.env.Limits.RoleAgainMs, ""
+	a.onStatus(msg.StatusUnpublishSuccess, "")
+}
+
+// fcUnpublish handles FCUnpublish, with which FMLE ends publishing.
+func (s *Session) fcUnpublish(c *msg.Command) {
+	a := s.answer()
+	if s.phase == phasePublish {
+		a.body.B = msg.AppendOnFCUnpublish(a.body.B)
+		a.add(msg.CSIDStream, msg.TypeCommandAMF0, msg.StreamIDMedia)
+		a.fmleResult(c.TransactionID)
+		s.unpublished(&a)
+	} else {
+		a.fmleResult(c.TransactionID)
+	}
+	a.send()
+}
+
+// closeStream handles closeStream and deleteStream: whatever runs, ends.
+func (s *Session) closeStream() {
+	switch s.phase {
+	case phasePublish:
+		a := s.answer()
+		s.unpublished(&a)
+		a.send()
+	case phasePlay:
+		s.leavePlay()
+	case phaseC0C1, phaseC2, phaseCommand, phaseLinger, phaseClosed:
+	}
+}
+
+// data handles a publisher's data message: metadata is kept and passed on.
+func (s *Session) data(m *chunk.Message, body []byte) {
+	out, info, err := msg.RewriteMetadata(body, m.Type == msg.TypeDataAMF3, s.env.amfLimits, serverName, s.env.Version)
+	if err != nil {
+		s.odd(m) // a cue point, a time code, or no AMF: of no use to anybody here
+		return
+	}
+	s.publish.stream.WriteMetadata(m.Timestamp, out, info.BravoATC, s.nowMs)
+}
+
+// serverName is what srsd calls itself in metadata.
+const serverName = "srsd"
+
+// published notes that the publisher is alive.
+//
+//srsd:hot
+func (s *Session) published() {
+	p := s.publish
+	p.heardMs = s.nowMs
+	if p.stream.HeaderChanged() {
+		s.describe()
+	}
+}
+
+// describe logs what is being published, whenever a sequence header says something new.
+func (s *Session) describe() {
+	p := s.publish
+	conf := &p.vhost.Publish
+	for _, t := range [...]stream.Track{stream.Video, stream.Audio} {
+		h := p.stream.SequenceHeader(t)
+		if h == nil {
+			continue
+		}
+		text := describe(t, h, conf)
+		if text != p.described[t] {
+			p.described[t] = text
+			s.env.Log.Info(s.ID, "codec", zap.String("stream", p.stream.Name), zap.String("is", text))
+		}
+	}
+}
+
+// describe puts a sequence header in words; parse_sps off leaves the parameter sets alone.
+// One that cannot be read still names its codec: it is relayed all the same.
+func describe(t stream.Track, header []byte, c *conf.Publish) string {
+	if t == stream.Audio {
+		a, _ := codec.ParseAudio(header)
+		return a.String()
+	}
+	v, _ := codec.ParseVideo(header, c.TryAnnexBFirst)
+	if !c.ParseSPS {
+		v = codec.Video{Codec: v.Codec}
+	}
+	return v.String()
+}
+
+// checkPublisher enforces firstpkt_timeout, normal_timeout and kickoff_for_idle.
+func (s *Session) checkPublisher() {
+	p := s.publish
+	conf := &p.vhost.Publish
+	switch {
+	case p.heardMs == 0 && s.nowMs-p.sinceMs > conf.FirstPacketTimeoutMs:
+		s.end(ReasonPublishTimeout, fmt.Sprintf("no message within %d ms of publish", conf.FirstPacketTimeoutMs))
+	case p.heardMs > 0 && s.nowMs-p.heardMs > conf.NormalTimeoutMs:
+		s.end(ReasonPublishTimeout, fmt.Sprintf("no message for %d ms", conf.NormalTimeoutMs))
+	}
+	if p.stream.Players() > 0 {
+		p.watchedMs = s.nowMs
+	}
+	if conf.KickoffForIdleMs > 0 && s.nowMs-p.watchedMs > conf.KickoffForIdleMs {
+		s.sendStatus(msg.StatusPublishIdle, "nobody is watching")
+		s.refuse(fmt.Sprintf("no player for %d ms", conf.KickoffForIdleMs))
+		s.reason = ReasonIdleKick
+	}
+	p.merge.adjust(s)
+}

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: MIT
+
+package session
+
+// Reason says why a connection ended. It is logged and counted.
+type Reason uint8
+
+// The reasons, one per cause.
+const (
+	ReasonNone             Reason = iota
+	ReasonPeerClosed              // the peer closed its side
+	ReasonBroken                  // the socket failed
+	ReasonHandshakeTimeout        // no complete handshake in time
+	ReasonRoleTimeout             // neither play nor publish in time
+	ReasonPublishTimeout          // the publisher sent nothing for too long
+	ReasonIdleKick                // nobody watched the publisher (kickoff_for_idle)
+	ReasonProtocol                // bytes that are no RTMP, or break its rules
+	ReasonLimit                   // a limit was exceeded
+	ReasonRejected                // refused: vhost, name, stream busy
+	ReasonSlow                    // a player that takes no data, or too little
+	ReasonPanic                   // a fault of ours in this session
+	ReasonShutdown                // the server is ending
+	reasons                       // how many there are
+)
+
+var reasonNames = [reasons]string{
+	ReasonNone: "none", ReasonPeerClosed: "peer-closed", ReasonBroken: "broken",
+	ReasonHandshakeTimeout: "handshake-timeout", ReasonRoleTimeout: "idle-timeout",
+	ReasonPublishTimeout: "publish-timeout", ReasonIdleKick: "kicked-for-idle",
+	ReasonProtocol: "protocol-error", ReasonLimit: "limit", ReasonRejected: "rejected",
+	ReasonSlow: "too-slow", ReasonPanic: "internal-error", ReasonShutdown: "shutdown",
+}
+
+// String returns the label of r as it stands in logs.
+func (r Reason) String() string { return reasonNames[r] }

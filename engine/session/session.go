@@ -1,0 +1,276 @@
+// SPDX-License-Identifier: MIT
+
+// Package session is the state machine of one RTMP connection, on the server's side:
+// handshake, commands, publishing, playing, end.
+//
+// A session is fed the bytes that arrived and the time; it answers through its
+// link.Conn. It knows no event loop, no socket option and no clock, so a test can run
+// thousands of them. *loop-owned*.
+package session
+
+import (
+	"net/netip"
+
+	"github.com/valyala/bytebufferpool"
+	"go.uber.org/zap"
+
+	"srsd/conf"
+	"srsd/engine/journal"
+	"srsd/engine/link"
+	"srsd/engine/stream"
+	"srsd/proto/amf0"
+	"srsd/proto/rtmp/chunk"
+	"srsd/proto/rtmp/handshake"
+)
+
+// Env is what all sessions of a server share. *loop-owned*, except for what the types of
+// its fields allow.
+type Env struct {
+	Config  *conf.Config
+	Limits  *conf.Limits
+	Hub     *stream.Hub
+	Log     *journal.Log
+	Version string
+	// Random fills b with unpredictable bytes.
+	Random func(b []byte)
+	// Later is called when a session wants its Settle called, after the walk that is
+	// under way. It may be called several times before that.
+	Later func(*Session)
+
+	chunkLimits chunk.Limits
+	amfLimits   amf0.Limits
+	oddEvery    journal.Every
+	Stats       Stats
+}
+
+// Stats count what happened to the sessions of a server.
+type Stats struct {
+	Opened, Closed int64
+	ByReason       [reasons]int64
+	Publishers     int // now
+	BytesIn        int64
+	BytesOut       int64 // of sessions that have ended
+	Panics         int64
+	Odd            int64 // messages that were ignored: unknown, empty or unusable
+}
+
+// Count returns how many sessions ended for r.
+func (s *Stats) Count(r Reason) int64 { return s.ByReason[r] }
+
+// Init prepares e for its first session.
+func (e *Env) Init() {
+	e.chunkLimits = chunk.Limits{
+		ChunkStreams: e.Limits.ChunkStreamsMax,
+		ControlBytes: controlBytesMax,
+		CommandBytes: uint32(e.Limits.CommandBytesMax),
+		DataBytes:    uint32(e.Limits.DataBytesMax),
+		MediaBytes:   uint32(e.Limits.MediaBytesMax),
+	}
+	e.amfLimits = amf0.Limits{Depth: e.Limits.AMFDepthMax, MemoryFactor: e.Limits.AMFMemoryFactor}
+	e.oddEvery = journal.NewEvery(oddEveryMs)
+}
+
+const (
+	// controlBytesMax is the longest protocol or user control message: the standard ones
+	// have 10 bytes at most.
+	controlBytesMax = 64
+	// oddEveryMs is how often messages that are ignored are mentioned in the log.
+	oddEveryMs = 10_000
+)
+
+// phase is what a session expects next.
+type phase uint8
+
+const (
+	phaseC0C1    phase = iota // 1+1536 bytes (RTMP 1.0 §5.2.2, §5.2.3)
+	phaseC2                   // 1536 bytes (§5.2.4)
+	phaseCommand              // connect, createStream, until publish or play
+	phasePublish              // messages append to the stream's log
+	phasePlay                 // a cursor drains the log into the socket
+	phaseLinger               // refused: the answer is on its way, input is thrown away
+	phaseClosed               // the end
+)
+
+// Session is one connection. *loop-owned*.
+type Session struct {
+	env   *Env
+	ID    string // 8 characters, in every log line
+	addr  netip.AddrPort
+	Conn  link.Conn
+	Owner any // whatever drives the session; not used here
+	phase phase
+
+	reason  Reason // why it must close; ReasonNone while it need not
+	detail  string // what exactly, for the log
+	noted   bool   // Env.Later was called
+	ended   bool   // the player's duration is over
+	fmle    bool   // FCPublish came: publish is answered FMLE's way
+	streams int    // message streams created
+
+	reader    chunk.Reader
+	inBuf     *bytebufferpool.ByteBuffer // the beginning of the handshake
+	skip      int                        // bytes of C2 to come, or that a lingering peer may still send
+	parts     []*bytebufferpool.ByteBuffer
+	partBytes int // held in parts
+	chunkSize int // of our messages
+
+	openedMs   int64
+	deadlineMs int64 // absolute; 0 = none
+	nowMs      int64 // of the call under way
+	ackWindow  int64 // bytes after which the peer wants an Acknowledgement; 0 = none
+	acked      int64 // Conn.Received at the last one
+
+	client  *client    // since connect
+	publish *publisher // in phasePublish
+	player  *stream.Player
+	playing string // the stream's name, in phasePlay
+}
+
+// client is what connect told about the peer. Immutable.
+type client struct {
+	tcURL, app, pageURL, flashVer string
+	objectEncoding                float64
+	vhost                         *conf.Vhost // of tcUrl; the stream's may differ
+}
+
+// New starts a session on a socket that the caller reads from.
+// id must be unique among those that live.
+func New(env *Env, socket link.Socket, addr netip.AddrPort, id string, nowMs int64) *Session {
+	s := &Session{env: env, ID: id, addr: addr, openedMs: nowMs, chunkSize: chunk.DefaultSize}
+	s.Conn.Init(socket)
+	s.reader.Init(&env.chunkLimits)
+	s.deadlineMs = nowMs + env.Limits.HandshakeMs
+	s.skip = handshake.C2Bytes
+	env.Stats.Opened++
+	return s
+}
+
+// Feed takes the bytes that arrived. b is the caller's again when Feed returns. It
+// returns whether the connection must be closed now.
+func (s *Session) Feed(b []byte, nowMs int64) (closeNow bool) {
+	s.nowMs = nowMs
+	s.Conn.Received += int64(len(b))
+	s.env.Stats.BytesIn += int64(len(b))
+	s.feed(b)
+	return s.settle()
+}
+
+// Check enforces deadlines. The caller calls it a few times per second.
+func (s *Session) Check(nowMs int64) (closeNow bool) {
+	s.nowMs = nowMs
+	if err := s.Conn.Retry(); err != nil {
+		s.end(ReasonBroken, err.Error())
+	}
+	switch s.phase {
+	case phaseC0C1, phaseC2:
+		s.expire(ReasonHandshakeTimeout, "no complete handshake in time")
+	case phaseCommand:
+		s.expire(ReasonRoleTimeout, "neither play nor publish in time")
+	case phasePublish:
+		s.checkPublisher()
+	case phasePlay:
+		s.player.Check(nowMs)
+	case phaseLinger:
+		s.expire(s.reason, s.detail)
+	case phaseClosed:
+	}
+	return s.settle()
+}
+
+func (s *Session) expire(r Reason, detail string) {
+	if s.deadlineMs == 0 || s.nowMs < s.deadlineMs {
+		return
+	}
+	if s.phase == phaseLinger {
+		s.phase = phaseClosed
+		return
+	}
+	s.end(r, detail)
+}
+
+// Settle does what was put off with Env.Later. It returns whether the connection must be
+// closed now.
+func (s *Session) Settle(nowMs int64) (closeNow bool) {
+	s.nowMs, s.noted = nowMs, false
+	if s.ended && s.phase == phasePlay {
+		s.ended = false
+		s.playOver()
+	}
+	return s.settle()
+}
+
+func (s *Session) settle() bool {
+	return s.phase == phaseClosed || s.reason != ReasonNone && s.phase != phaseLinger
+}
+
+// end notes why the session must close. The first reason stands.
+func (s *Session) end(r Reason, detail string) {
+	if s.reason == ReasonNone {
+		s.reason, s.detail = r, detail
+	}
+}
+
+// later has the caller of Feed or Check, or the loop, close or settle the session.
+func (s *Session) later() {
+	if !s.noted {
+		s.noted = true
+		s.env.Later(s)
+	}
+}
+
+// Lost implements stream.Owner.
+func (s *Session) Lost(err error) {
+	r := ReasonBroken
+	switch err {
+	case stream.ErrNoProgress, stream.ErrTooSlow, stream.ErrPendingFull:
+		r = ReasonSlow
+	}
+	s.end(r, err.Error())
+	s.later()
+}
+
+// Ended implements stream.Owner.
+func (s *Session) Ended() {
+	s.ended = true
+	s.later()
+}
+
+// Kick ends the session for a reason of the server's.
+func (s *Session) Kick(r Reason, detail string, nowMs int64) {
+	s.nowMs = nowMs
+	s.end(r, detail)
+}
+
+// Close tears the session down. It must be called exactly once, before the descriptor is
+// closed or as the first thing after it. cause is why the loop closed the connection,
+// if it was the loop's own decision.
+func (s *Session) Close(cause Reason, detail string, nowMs int64) {
+	s.nowMs = nowMs
+	s.end(cause, detail)
+	s.phase = phaseClosed
+	s.Conn.Close()
+	s.stopPublish()
+	s.stopPlay()
+	s.dropParts()
+	if s.inBuf != nil {
+		bytebufferpool.Put(s.inBuf)
+		s.inBuf = nil
+	}
+	st := &s.env.Stats
+	st.Closed++
+	st.ByReason[s.reason]++
+	st.BytesOut += s.Conn.Sent
+	if s.Conn.Received == 0 && s.reason == ReasonPeerClosed {
+		s.env.Log.Debug(s.ID, "probe", zap.Stringer("addr", s.addr)) // a port check, not a client
+		return
+	}
+	s.env.Log.Info(s.ID, "leave",
+		zap.Stringer("reason", s.reason), zap.Stringer("addr", s.addr),
+		zap.Int64("ms", nowMs-s.openedMs), zap.Int64("recv", s.Conn.Received), zap.Int64("sent", s.Conn.Sent),
+		zap.String("detail", s.detail))
+}
+
+// Describe returns what the log should say of the session when something goes wrong.
+func (s *Session) Describe() []zap.Field {
+	return []zap.Field{zap.Stringer("addr", s.addr), zap.Uint8("phase", uint8(s.phase)), zap.String("stream", s.playing)}
+}

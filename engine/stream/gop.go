@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: MIT
+
+package stream
+
+// pureAudioMax is how many audio messages in a row, without video, make a stream count
+// as audio only: the GOP cache is emptied then (srs-facts §4.1; 115 is about 3 s of AAC).
+const pureAudioMax = 115
+
+// none marks "no record".
+const none = int64(-1)
+
+// gopCache remembers where the newest group of pictures begins in the log. It holds no
+// bytes of its own: it only keeps the log from being trimmed past that place.
+// *loop-owned*.
+type gopCache struct {
+	record    int64 // index of the keyframe's record, or none
+	frames    int   // audio and video messages from there on
+	audioOnly int   // audio messages since the last video message
+}
+
+// add notices a committed audio or video frame, the newest record of the log.
+//
+//srsd:hot
+func (g *gopCache) add(s *Stream, r *record) {
+	play := &s.vhost.Play
+	switch {
+	case r.track == Video:
+		g.audioOnly = 0
+		if r.has(flagKey) {
+			g.record, g.frames = s.log.records.next-1, 0
+		}
+	default:
+		if g.audioOnly++; g.audioOnly > pureAudioMax {
+			g.clear()
+		}
+	}
+	if !play.GopCache {
+		g.record = none
+	}
+	if g.record == none {
+		return
+	}
+	g.frames++
+	full := play.GopCacheMaxFrames > 0 && g.frames > play.GopCacheMaxFrames
+	if full || s.log.head-s.log.records.at(g.record).pos > s.hub.limits.GopBytesMax {
+		s.GopOverflow++
+		g.clear()
+	}
+}
+
+// start returns the position of the cached keyframe's message.
+func (g *gopCache) start(l *Log) (pos int64, ok bool) {
+	if g.record == none {
+		return 0, false
+	}
+	return l.records.at(g.record).pos, true
+}
+
+func (g *gopCache) clear() { *g = gopCache{record: none} }

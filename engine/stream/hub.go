@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: MIT
+
+package stream
+
+import (
+	"github.com/cespare/xxhash/v2"
+
+	"srsd/conf"
+	"srsd/engine/mem"
+)
+
+// Hub finds streams by name and turns their wheels. *loop-owned*.
+type Hub struct {
+	streams map[uint64]*Stream // by xxhash of the name; collisions are chained by probing
+	wheels  map[*conf.Vhost]*Wheel
+	order   []*Wheel // the same, in the order of their first use
+	pool    mem.Pool
+	limits  Limits
+	scratch vectors
+	nanos   func() int64 // a monotonic clock, ns: bounds how long one walk takes
+	Pace    Pace
+	players int
+}
+
+// NewHub returns an empty hub. nanos reads a monotonic clock in nanoseconds.
+func NewHub(limits Limits, nanos func() int64) *Hub {
+	h := &Hub{
+		streams: map[uint64]*Stream{}, wheels: map[*conf.Vhost]*Wheel{},
+		limits: limits, nanos: nanos,
+	}
+	h.scratch.iov = make([][]byte, 0, vectorsMax+1)
+	h.scratch.pos = make([]int64, 0, vectorsMax+1)
+	return h
+}
+
+// Name is the key of a stream: the vhost's configured name, the app and the stream.
+func Name(vhost, app, stream string) string { return vhost + "/" + app + "/" + stream }
+
+// Stream returns the stream called name, and makes it if it does not exist. It lives as
+// long as it has a publisher or a player; a caller that adds neither calls Release.
+func (h *Hub) Stream(name string, vhost *conf.Vhost) *Stream {
+	key := h.slot(name)
+	s := h.streams[key]
+	if s == nil {
+		s = newStream(h, name, vhost, h.wheel(vhost), &h.pool)
+		h.streams[key] = s
+	}
+	return s
+}
+
+// Find returns the stream called name, or nil.
+func (h *Hub) Find(name string) *Stream { return h.streams[h.slot(name)] }
+
+// slot is the key at which name is, or would be, stored.
+func (h *Hub) slot(name string) uint64 {
+	key := xxhash.Sum64String(name)
+	for s := h.streams[key]; s != nil && s.Name != name; s = h.streams[key] {
+		key++ // two names with one 64-bit hash
+	}
+	return key
+}
+
+// Release ends a stream that has neither a publisher nor a player.
+func (h *Hub) Release(s *Stream) { h.dispose(s) }
+
+func (h *Hub) dispose(s *Stream) {
+	if s.publisher != nil || len(s.players) > 0 {
+		return
+	}
+	key := h.slot(s.Name)
+	if h.streams[key] != s {
+		return
+	}
+	s.wheel.forget(s)
+	s.log.release()
+	delete(h.streams, key)
+	// A chained collision behind the hole must stay reachable.
+	for key++; ; key++ {
+		moved, ok := h.streams[key]
+		if !ok {
+			return
+		}
+		delete(h.streams, key)
+		h.streams[h.slot(moved.Name)] = moved
+	}
+}
+
+func (h *Hub) wheel(vhost *conf.Vhost) *Wheel {
+	w := h.wheels[vhost]
+	if w == nil {
+		w = newWheel(h, vhost)
+		h.wheels[vhost] = w
+		h.order = append(h.order, w)
+	}
+	return w
+}
+
+// Each calls f for every stream, in no particular order. f must not add or end one.
+func (h *Hub) Each(f func(*Stream)) {
+	for _, s := range h.streams {
+		f(s)
+	}
+}
+
+// Streams and Players count what is there now.
+func (h *Hub) Streams() int { return len(h.streams) }
+
+// Players returns how many players there are on all streams.
+func (h *Hub) Players() int { return h.players }
+
+// Paced says whether some player waits for its next message by the millisecond
+// (send_min_interval).
+func (h *Hub) Paced() bool {
+	for _, w := range h.order {
+		if w.play.SendMinIntervalMs > 0 && w.total > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// Slabs returns how many slabs the logs hold, and how many are kept for reuse.
+func (h *Hub) Slabs() (inUse, spare int) { return h.pool.InUse(), h.pool.Spare() }

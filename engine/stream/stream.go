@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: MIT
+
+// Package stream is the heart of srsd: one encoded log per stream, players as
+// cursors over it, and the wheel that decides when they are written to.
+//
+// A publisher's messages are turned once into the RTMP chunk bytes that every player
+// receives; a player is a position in those bytes. There is no queue, header or copy
+// per player. The GOP cache is a remembered position.
+//
+// Everything here belongs to the event loop. Time is passed in, in milliseconds of a
+// monotonic clock; nothing blocks, logs, or starts a goroutine.
+package stream
+
+import (
+	"errors"
+
+	"github.com/valyala/bytebufferpool"
+
+	"srsd/conf"
+	"srsd/engine/mem"
+	"srsd/proto/av"
+)
+
+// ErrBusy: somebody else is publishing the stream.
+var ErrBusy = errors.New("stream: already being published")
+
+// Limits bounds what one stream may hold. Zero values are not valid.
+type Limits struct {
+	GopBytesMax  int64 // a GOP cache above it is emptied; the stream plays on
+	LagBytesMax  int64 // a player further behind is moved forward
+	NoProgressMs int64 // a player that takes no byte for so long is closed
+	PendingMax   int   // bytes of replies that may wait for one player
+}
+
+// Stream is one name that can be published and played: its log, what a joining player
+// needs before its first frame, and its players. *loop-owned*.
+type Stream struct {
+	Name  string // vhost/app/stream, as in logs
+	vhost *conf.Vhost
+	hub   *Hub
+	wheel *Wheel
+	log   Log
+	clock timeline
+	gop   gopCache
+	tail  tail
+	mix   mixer
+
+	publisher any // whoever publishes, compared by identity only; nil without one
+	players   []*Player
+	pass      pass // a walk over players that the wheel is doing
+	liveIndex int  // place in wheel.live, -1 when not there
+
+	header   [2][]byte // the newest sequence header of Audio and Video
+	meta     []byte    // the newest onMetaData
+	hasVideo bool      // a video message came since the publisher started
+	news     bool      // a sequence header came that the publisher's session has not seen
+	dirty    bool      // something was committed since the last flush
+	frame    bool      // a video frame was among it
+
+	Counters
+}
+
+// Counters are what the summary and the logs tell of a stream.
+type Counters struct {
+	Messages    int64 // committed to the log since the publisher started
+	Bytes       int64 // their payload
+	Dropped     int64 // unusable or redundant messages
+	GopOverflow int64 // times that the GOP cache was emptied because it was too large
+}
+
+// Published says whether somebody is publishing.
+func (s *Stream) Published() bool { return s.publisher != nil }
+
+// Players returns how many play the stream.
+func (s *Stream) Players() int { return len(s.players) }
+
+// Vhost returns the configuration that the stream lives under.
+func (s *Stream) Vhost() *conf.Vhost { return s.vhost }
+
+// SequenceHeader returns the payload of the newest sequence header of Audio or Video,
+// nil if there is none. The caller must not keep or change it.
+func (s *Stream) SequenceHeader(t Track) []byte { return s.header[t] }
+
+// HeaderChanged says, once, that a sequence header has come.
+//
+//srsd:hot
+func (s *Stream) HeaderChanged() bool {
+	news := s.news
+	s.news = false
+	return news
+}
+
+// Publish makes owner the publisher. Players that are there already stay, and get the
+// new publisher's sequence headers and a timeline that goes on.
+func (s *Stream) Publish(owner any) error {
+	if s.publisher != nil {
+		return ErrBusy
+	}
+	s.publisher = owner
+	s.Counters = Counters{}
+	s.hasVideo = false
+	if !s.vhost.Play.ReduceSequenceHeader {
+		s.forgetHeaders()
+	}
+	s.clock.restart()
+	for _, p := range s.players {
+		p.waitForKey(s.clock.head)
+		if p.pos == s.log.head && !s.vhost.Play.ReduceSequenceHeader {
+			p.lead = false // everything that the player needs is still to come
+		}
+	}
+	return nil
+}
+
+// forgetHeaders drops what the last publisher's decoder configuration was.
+func (s *Stream) forgetHeaders() {
+	s.meta, s.header = nil, [2][]byte{}
+}
+
+// Unpublish ends owner's publishing. Players stay and wait for the next publisher.
+// It does nothing if owner is not the publisher.
+func (s *Stream) Unpublish(owner any, nowMs int64) {
+	if s.publisher != owner || owner == nil {
+		return
+	}
+	s.AbandonMessage()
+	s.mix.drain(s, nowMs)
+	s.publisher = nil
+	s.gop.clear()
+	s.trim()
+	s.Flush(nowMs)
+	s.hub.dispose(s)
+}
+
+// Write appends one whole message: messageType is an RTMP type (audio, video or AMF0
+// data), timestamp the publisher's, payload is copied. Messages that cannot be used
+// are counted in Dropped.
+func (s *Stream) Write(messageType uint8, timestamp uint32, payload []byte, nowMs int64) {
+	track, ok := trackOf(messageType)
+	if !ok || len(payload) == 0 {
+		s.Dropped++
+		return
+	}
+	if s.vhost.Play.MixCorrect && track != Data {
+		s.mix.put(s, mixed{track: track, timestamp: timestamp, payload: pooledCopy(payload)}, nowMs)
+		return
+	}
+	s.append(track, timestamp, payload, nowMs)
+}
+
+func (s *Stream) append(track Track, timestamp uint32, payload []byte, nowMs int64) {
+	if s.Begin(track.messageType(), timestamp, uint32(len(payload)), nowMs) {
+		s.Payload(payload)
+		s.Commit(nowMs)
+	}
+}
+
+// WriteMetadata appends an onMetaData message (its AMF0 payload) and keeps it for
+// players to come. atc says that the publisher asks for atc (atc_auto).
+func (s *Stream) WriteMetadata(timestamp uint32, payload []byte, atc bool, nowMs int64) {
+	if s.vhost.Play.ReduceSequenceHeader && string(s.meta) == string(payload) {
+		s.Dropped++
+		return
+	}
+	s.meta = append([]byte(nil), payload...)
+	if atc && s.vhost.Play.ATCAuto {
+		s.clock.keep()
+	}
+	s.append(Data, timestamp, payload, nowMs)
+}
+
+// noticed is called with every committed audio or video message: it keeps what players
+// to come will need.
+//
+//srsd:hot
+func (s *Stream) noticed(r *record, kind mediaKind) {
+	if kind.header {
+		s.header[r.track] = s.log.payload(nil, r)
+		s.news = true
+		return
+	}
+	if r.track == Video {
+		s.hasVideo = true
+	}
+	s.gop.add(s, r)
+}
+
+// mediaKind is what the first bytes of an audio or video payload say.
+type mediaKind struct{ key, header, drop bool }
+
+func kindOf(track Track, head []byte) mediaKind {
+	switch track {
+	case Video:
+		v, err := av.ParseVideo(head)
+		return mediaKind{key: v.Keyframe && !v.SequenceHeader, header: v.SequenceHeader, drop: err != nil}
+	case Audio:
+		a, err := av.ParseAudio(head)
+		return mediaKind{header: a.SequenceHeader, drop: err != nil}
+	case Data, tracks:
+	}
+	return mediaKind{}
+}
+
+// keepFrom is the position that players to come may still be sent to.
+func (s *Stream) keepFrom() int64 {
+	if pos, ok := s.gop.start(&s.log); ok {
+		return pos
+	}
+	return s.log.head
+}
+
+//srsd:hot
+func (s *Stream) trim() { s.log.trim(s.keepFrom()) }
+
+// HeldBytes returns the memory of the log's slabs.
+func (s *Stream) HeldBytes() int64 { return s.log.held() }
+
+func newStream(hub *Hub, name string, vhost *conf.Vhost, wheel *Wheel, pool *mem.Pool) *Stream {
+	s := &Stream{Name: name, vhost: vhost, hub: hub, wheel: wheel, liveIndex: -1}
+	s.log.init(pool, vhost.ChunkSize)
+	s.clock.jitter = vhost.Play.TimeJitter
+	if vhost.Play.ATC {
+		s.clock.jitter = conf.JitterOff
+	}
+	s.gop.record = none
+	return s
+}
+
+func pooledCopy(b []byte) *bytebufferpool.ByteBuffer {
+	c := bytebufferpool.Get()
+	_, _ = c.Write(b) // never fails: memory
+	return c
+}

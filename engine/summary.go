@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: MIT
+
+package engine
+
+import (
+	"go.uber.org/zap"
+)
+
+// summary writes one line per pithy_print_ms that says how the server is doing.
+type summary struct {
+	dueMs    int64
+	sinceMs  int64
+	in, out  int64 // bytes at sinceMs
+	lagMaxNs int64 // longest time that a tick waited for the loop
+	silent   bool  // the last line said that nobody is there
+}
+
+func (s *summary) lag(ns int64) { s.lagMaxNs = max(s.lagMaxNs, ns) }
+
+func (s *summary) maybe(l *loop, nowMs int64) {
+	if nowMs < s.dueMs {
+		return
+	}
+	s.dueMs = nowMs + l.env.Config.PithyPrintMs
+	idle := len(l.all) == 0
+	if idle && s.silent {
+		s.lagMaxNs = 0
+		return
+	}
+	s.silent = idle
+	in, out := l.env.Stats.BytesIn, l.env.Stats.BytesOut
+	for _, m := range l.all {
+		out += m.Conn.Sent
+	}
+	elapsed := max(nowMs-s.sinceMs, 1)
+	slabs, spare := l.hub.Slabs()
+	l.env.Log.Info("", "summary",
+		zap.Int("connections", len(l.all)), zap.Int("streams", l.hub.Streams()),
+		zap.Int("publishers", l.env.Stats.Publishers), zap.Int("players", l.hub.Players()),
+		zap.Int64("in_kbps", (in-s.in)*8/elapsed), zap.Int64("out_kbps", (out-s.out)*8/elapsed),
+		zap.Int64("merge_ms", l.hub.Pace.PeriodMs),
+		zap.Int("busy_percent", percent(l.hub.Pace.BusyShare)), zap.Int("writing_percent", percent(l.hub.Pace.FlushShare)),
+		zap.Int64("lag_max_us", s.lagMaxNs/1000),
+		zap.Int("slabs", slabs), zap.Int("slabs_spare", spare), zap.Int64("panics", l.env.Stats.Panics))
+	*s = summary{dueMs: s.dueMs, sinceMs: nowMs, in: in, out: out, silent: s.silent}
+}
+
+func percent(share float64) int { return int(share*100 + 0.5) }

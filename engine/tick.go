@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: MIT
+
+package engine
+
+import (
+	"context"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// How often the loop is woken for what is due by time. gnet has no timers on the loop: a
+// goroutine posts a tick and waits until it was run.
+const (
+	tickIdle    = 20 * time.Millisecond // nobody plays
+	tickPlaying = 4 * time.Millisecond  // players are spread over the merge period in steps of it
+	tickPaced   = 1 * time.Millisecond  // send_min_interval counts in ms
+
+	// sweepMs is how often each session's deadlines are checked.
+	sweepMs = 250
+	// tickMaxMs bounds what one tick makes up for after the process was stopped for a while.
+	tickMaxMs = 200
+)
+
+// tickUntil posts ticks until ctx is done.
+func (l *loop) tickUntil(ctx context.Context) {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-l.kick:
+		case <-timer.C:
+		}
+		if l.posted.CompareAndSwap(0, max(1, l.nowNs())) {
+			if err := l.post(l.tick); err != nil {
+				return // the engine is shutting down
+			}
+		}
+		timer.Reset(time.Duration(l.pause.Load()))
+	}
+}
+
+// tick does what is due: it turns the wheels, checks deadlines, and looks at the load.
+func (l *loop) tick() {
+	nowNs := l.nowNs()
+	nowMs := nowNs / 1e6
+	l.summary.lag(nowNs - l.posted.Swap(0))
+	dt := min(nowMs-l.lastTickMs, tickMaxMs)
+	l.lastTickMs = nowMs
+	again := l.hub.Tick(nowMs, dt)
+	l.check(dt)
+	l.settleAll()
+	l.hub.Pace.Adapt(nowNs, threadCPU())
+	l.summary.maybe(l, nowMs)
+	l.setPause(again)
+	l.ticks.Add(1)
+}
+
+// check gives each session its turn every sweepMs.
+func (l *loop) check(dt int64) {
+	l.sweep = min(l.sweep+float64(len(l.all))*float64(dt)/sweepMs, float64(len(l.all)))
+	for ; l.sweep >= 1 && len(l.all) > 0; l.sweep-- {
+		if l.next >= len(l.all) {
+			l.next = 0
+		}
+		m := l.all[l.next]
+		if l.guard(m, m.Check) {
+			l.close(m) // another takes its place in l.all
+			continue
+		}
+		l.next++
+	}
+}
+
+// setPause chooses when the next tick comes.
+func (l *loop) setPause(again bool) {
+	pause := tickIdle
+	switch {
+	case l.hub.Paced():
+		pause = tickPaced
+	case l.hub.Players() > 0:
+		pause = tickPlaying
+	}
+	l.pause.Store(int64(pause))
+	if again {
+		// Through the ticking goroutine and not by a task of our own: gnet runs tasks until
+		// there are none, and input would never be read.
+		select {
+		case l.kick <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// threadCPU returns the CPU time that the loop's thread has used, ns. The loop is locked
+// to its thread.
+func threadCPU() int64 {
+	var u unix.Rusage
+	if err := unix.Getrusage(unix.RUSAGE_THREAD, &u); err != nil {
+		return 0
+	}
+	return u.Utime.Nano() + u.Stime.Nano()
+}

@@ -58,13 +58,22 @@ func TestParseVideo(t *testing.T) {
 		{"AVC, Annex B looked for in vain", "\x17\x00\x00\x00\x00", avc720p, true, "H264 High@3.1 1280x720"},
 		{"AVC with cropping", "\x17\x00\x00\x00\x00", avcCrop, false, "H264 Constrained Baseline@3 640x362"},
 		{"AVC interlaced", "\x17\x00\x00\x00\x00", avcLace, false, "H264 High@3.1 720x576"},
-		{"AVC in Annex B", "\x17\x00\x00\x00\x00", "00000001" + avcSPS + "0000000168ebe3cb22c0", true, "H264 High@3.1 1280x720"},
-		{"AVC in Annex B, short start code, SPS last", "\x17\x00\x00\x00\x00", "000001" + avcSPS, true, "H264 High@3.1 1280x720"},
+		{
+			"AVC in Annex B", "\x17\x00\x00\x00\x00", "00000001" + avcSPS + "0000000168ebe3cb22c0", true,
+			"H264 High@3.1 1280x720",
+		},
+		{
+			"AVC in Annex B, short start code, SPS last", "\x17\x00\x00\x00\x00", "000001" + avcSPS, true,
+			"H264 High@3.1 1280x720",
+		},
 		{"avc1", "\x90avc1", avc720p, false, "H264 High@3.1 1280x720"},
 		{"HEVC legacy", "\x1c\x00\x00\x00\x00", hevcRecord(hevc1080p, hevcSPS), false, "HEVC Main@4 1920x1080"},
 		{"hvc1", "\x90hvc1", hevcRecord(hevcMain10, hevc10SPS), false, "HEVC Main 10@3.1 1278x718"},
 		{"hvc1 4:4:4", "\x90hvc1", hevcRecord(hevcRExt, hevc444SPS), false, "HEVC Range Extensions@2 322x242"},
-		{"HEVC in Annex B", "\x1c\x00\x00\x00\x00", "00000001" + hevcSPS + "000000014401c073c189", true, "HEVC Main@4 1920x1080"},
+		{
+			"HEVC in Annex B", "\x1c\x00\x00\x00\x00", "00000001" + hevcSPS + "000000014401c073c189", true,
+			"HEVC Main@4 1920x1080",
+		},
 		{"av01", "\x90av01", av1Record, false, "AV1 Main@2.1 640x360"},
 		{"av01 without OBUs", "\x90av01", av1Record[:8], false, "AV1 Main@2.1"},
 		{"vp09", "\x90vp09", vp9Record, false, "VP9 profile 0@2.1"},
@@ -219,7 +228,7 @@ func TestHostileCounts(t *testing.T) {
 func TestGuard(t *testing.T) {
 	err := guard(func() error {
 		var none []byte
-		_ = none[len(none)]
+		none[hvcCArraysOffset] = 0
 		return nil
 	})
 	if !errors.Is(err, ErrHeader) {
@@ -247,6 +256,25 @@ func TestProfiles(t *testing.T) {
 		v.setAVCProfile(tc.profile, tc.constraints, tc.level)
 		if got := v.Profile + "@" + v.Level; got != tc.want {
 			t.Errorf("%+v is %q", tc, got)
+		}
+	}
+}
+
+// H.265 table 6-1.
+func TestHEVCCropUnits(t *testing.T) {
+	for _, tc := range []struct {
+		chroma         uint
+		separatePlanes bool
+		x, y           uint64
+	}{
+		{0, false, 1, 1},
+		{1, false, 2, 2},
+		{2, false, 2, 1},
+		{3, false, 1, 1},
+		{3, true, 1, 1},
+	} {
+		if x, y := hevcCropUnits(tc.chroma, tc.separatePlanes); x != tc.x || y != tc.y {
+			t.Errorf("%+v: got %d, %d", tc, x, y)
 		}
 	}
 }

@@ -2,11 +2,14 @@
 
 package stream
 
-import "srsd/proto/rtmp/chunk"
+import (
+	"srsd/proto/av"
+	"srsd/proto/rtmp/chunk"
+)
 
 // sniffBytes is how much of a payload's beginning decides what a message is: enough for
 // a legacy tag header, an Enhanced RTMP one and its first modifiers.
-const sniffBytes = 16
+const sniffBytes = av.PrefixBytes
 
 // tail is the message that is being written at the end of the log. Its payload goes
 // from the socket's read buffer straight to the slab; the header, whose bytes are

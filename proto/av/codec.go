@@ -40,8 +40,7 @@ var (
 // Codec names the coding of a message. The zero value is [CodecUnknown].
 type Codec uint8
 
-// Codecs that can be told apart. Those of FourCC form carry no other name in
-// the legacy form unless said.
+// Codecs that can be told apart, with the ids by which messages name them.
 const (
 	CodecUnknown    Codec = iota // an id or FourCC that is not in the list
 	CodecSorenson                // Sorenson H.263, legacy id 2

@@ -147,6 +147,7 @@ func TestRewriteMetadata(t *testing.T) {
 		{Key: "width", Value: amf0.Number(1280)},
 		{Key: "server", Value: amf0.String("other")},
 		{Key: "encoder", Value: amf0.String("obs")},
+		{Key: "", Value: amf0.Number(1)},
 		{Key: "server_version", Value: amf0.String("0")},
 		{Key: "nested", Value: amf0.StrictArray{amf0.Boolean(true), amf0.Date{UnixMs: 1}}},
 	}

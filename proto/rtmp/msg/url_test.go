@@ -228,6 +228,14 @@ func TestResolve(t *testing.T) {
 			Target{"rtmp", "ip", "ip", 1935, "live", "show", "#vhost=v"},
 		},
 		{
+			"query in the fragment is none", "rtmp://ip/live", "show?a=1#b&vhost=v",
+			Target{"rtmp", "ip", "ip", 1935, "live", "show", "?a=1#b&vhost=v"},
+		},
+		{
+			"empty vhost is none", "rtmp://ip/live", "show?vhost=&domain=d&domain=e",
+			Target{"rtmp", "ip", "d", 1935, "live", "show", "?vhost=&domain=d&domain=e"},
+		},
+		{
 			"slash after the vhost", "rtmp://ip/live?vhost=v/", "show",
 			Target{"rtmp", "ip", "v", 1935, "live", "show", "?vhost=v/"},
 		},

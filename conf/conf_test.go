@@ -3,7 +3,6 @@
 package conf
 
 import (
-	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -150,21 +149,6 @@ func TestMinLatencyAndMwMsgs(t *testing.T) {
 	}
 }
 
-func TestNameOK(t *testing.T) {
-	l := DefaultLimits()
-	long := strings.Repeat("x", l.NameBytesMax)
-	for name, want := range map[string]bool{
-		"live": true, "a.b_c-D9": true, "...": true, "x": true, long: true,
-		"": false, ".": false, "..": false, "a/b": false, "a b": false, "a%2e": false, "ä": false, "a\x00": false,
-		long + "x": false, "a?b": false, `a\b`: false,
-	} {
-		if got := l.NameOK(name); got != want {
-			t.Errorf("NameOK(%q) = %v, want %v", name, got, want)
-		}
-	}
-}
-
-// The relations between limits that other packages rely on.
 func TestDefaultLimits(t *testing.T) {
 	l := DefaultLimits()
 	if l.PartialBytesMax < l.MediaBytesMax || l.MediaBytesMax < l.DataBytesMax || l.DataBytesMax < l.CommandBytesMax {

@@ -54,13 +54,6 @@ type Limits struct {
 	// message. Nothing closes.
 	AckWindowBytesMin, AckWindowBytesMax uint32
 
-	// NameBytesMax is the longest segment of an app or stream name; see
-	// [Limits.NameOK]. The command is refused, the session closes.
-	NameBytesMax int
-	// AppSegmentsMax is how many slash-separated segments an app may have.
-	// Refused like a name.
-	AppSegmentsMax int
-
 	// LagBytesMax is how far a player's cursor may lag behind the newest byte,
 	// the hard cap beside play.queue_length. The stream moves the player to the
 	// newest GOP; its connection stays.
@@ -112,38 +105,11 @@ func DefaultLimits() Limits {
 		AckWindowBytesMin: 32 * kib,
 		AckWindowBytesMax: 64 * mib,
 
-		NameBytesMax:   128,
-		AppSegmentsMax: 4,
-
 		LagBytesMax:      32 * mib,
 		StallMs:          30 * secondMs,
 		SndbufBytes:      256 * kib,
 		TCPUserTimeoutMs: 30 * secondMs,
 
 		FDReserve: 128,
-	}
-}
-
-// NameOK reports whether s may be one segment of an app or stream name: 1 to
-// NameBytesMax bytes of A-Z a-z 0-9 . _ - that are neither "." nor "..". Names
-// become URLs, log fields and file paths, so everything else is refused early.
-func (l Limits) NameOK(s string) bool {
-	if s == "" || len(s) > l.NameBytesMax || s == "." || s == ".." {
-		return false
-	}
-	for i := range len(s) {
-		if !nameByte(s[i]) {
-			return false
-		}
-	}
-	return true
-}
-
-func nameByte(c byte) bool {
-	switch {
-	case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9':
-		return true
-	default:
-		return c == '.' || c == '_' || c == '-'
 	}
 }

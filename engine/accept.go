@@ -23,8 +23,8 @@ import (
 // a listener alone. Ready sockets are enrolled in the loop.
 
 const (
-	acceptPauseMin = 5 * time.Millisecond
-	acceptPauseMax = time.Second
+	acceptPauseFirst   = 5 * time.Millisecond
+	acceptPauseLongest = time.Second
 	// enrollMax is how many accepted sockets may wait for the loop at once. More wait in
 	// the kernel's queue.
 	enrollMax = 256
@@ -59,7 +59,7 @@ type accepted struct {
 func (e *Engine) accept(ctx context.Context, l net.Listener) {
 	slots := make(chan struct{}, enrollMax)
 	flood := journal.NewEvery(floodEveryMs)
-	pause := acceptPauseMin
+	pause := acceptPauseFirst
 	for {
 		c, err := l.Accept()
 		if ctx.Err() != nil || errors.Is(err, net.ErrClosed) {
@@ -73,10 +73,10 @@ func (e *Engine) accept(ctx context.Context, l net.Listener) {
 			e.opts.Log.Error("", "accept failed, trying again", zap.String("listen", l.Addr().String()),
 				zap.Error(err), zap.Duration("in", pause))
 			time.Sleep(pause) //nolint:forbidigo // a goroutine of its own, off the loop
-			pause = min(2*pause, acceptPauseMax)
+			pause = min(2*pause, acceptPauseLongest)
 			continue
 		}
-		pause = acceptPauseMin
+		pause = acceptPauseFirst
 		if n := e.connections.Add(1); n > int64(e.opts.Config.MaxConnections) {
 			e.connections.Add(-1)
 			if more, ok := flood.Allow(time.Since(e.loop.start).Milliseconds()); ok {

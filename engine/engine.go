@@ -40,7 +40,7 @@ type Engine struct {
 	fatal       chan error
 }
 
-// ErrLoopStopped: the event loop does not answer any more. The process must end: a
+// ErrLoopStopped says that the event loop does not answer any more. The process must end: a
 // supervisor starts it again, while a server that only looks alive helps nobody.
 var ErrLoopStopped = errors.New("engine: the event loop has stopped")
 

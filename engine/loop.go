@@ -94,7 +94,7 @@ func (l *loop) boot(client *gnet.Client) error {
 		return fmt.Errorf("engine: socketpair: %w", err)
 	}
 	f := os.NewFile(uintptr(pair[0]), "loop")
-	defer f.Close()
+	defer f.Close() //nolint:errcheck // a copy that was never used
 	c, err := net.FileConn(f)
 	if err != nil {
 		return fmt.Errorf("engine: %w", err)

@@ -54,6 +54,7 @@ func main() {
 
 // run is main with its surroundings passed in; it returns the exit code.
 func run(args, environ []string, stdout, stderr io.Writer) int {
+	say := func(w io.Writer, format string, args ...any) { _, _ = fmt.Fprintf(w, format, args...) }
 	var f flags
 	exited := -1
 	parser := kong.Must(&f, kong.Name("srsd"), kong.Description(description), kong.Writers(stdout, stderr),
@@ -63,38 +64,38 @@ func run(args, environ []string, stdout, stderr io.Writer) int {
 		args = []string{"--help"}
 	}
 	if _, err := parser.Parse(alias(args)); err != nil && exited < 0 {
-		fmt.Fprintf(stderr, "srsd: %v; see srsd -h\n", err)
+		say(stderr, "srsd: %v; see srsd -h\n", err)
 		return 2
 	}
 	switch {
 	case exited >= 0:
 		return exited
 	case f.Version:
-		fmt.Fprintln(stdout, version)
+		say(stdout, "%s\n", version)
 		return 0
 	case f.Signature:
-		fmt.Fprintln(stdout, signature)
+		say(stdout, "%s\n", signature)
 		return 0
 	}
 	cfg, warnings, name, err := load(&f, environ)
 	if err != nil || f.Test {
 		for _, w := range warnings {
-			fmt.Fprintf(stderr, "warning: %s\n", w)
+			say(stderr, "warning: %s\n", w)
 		}
 	}
 	if err != nil {
-		fmt.Fprintln(stderr, err)
+		say(stderr, "%v\n", err)
 		if f.Test {
-			fmt.Fprintf(stderr, "config file %s test is failed\n", name)
+			say(stderr, "config file %s test is failed\n", name)
 		}
 		return 1
 	}
 	if f.Test {
-		fmt.Fprintf(stdout, "the config file %s syntax is ok\nconfig file %s test is successful\n", name, name)
+		say(stdout, "the config file %s syntax is ok\nconfig file %s test is successful\n", name, name)
 		return 0
 	}
 	if err := serve(cfg, warnings, name, stdout); err != nil {
-		fmt.Fprintln(stderr, err)
+		say(stderr, "%v\n", err)
 		return 1
 	}
 	return 0

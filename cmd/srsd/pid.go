@@ -26,7 +26,8 @@ func lockPid(file string) (unlock func(), err error) {
 	if err := unix.FcntlFlock(f.Fd(), unix.F_SETLK, &lock); err != nil {
 		other, _ := os.ReadFile(file)
 		_ = f.Close()
-		return nil, fmt.Errorf("srsd: another instance (pid %.20q) holds %s: stop it, or give this one its own `pid`", other, file)
+		return nil, fmt.Errorf("srsd: another instance (pid %.20q) holds %s: stop it, "+
+			"or give this one a `pid` of its own", other, file)
 	}
 	_ = f.Truncate(0)
 	if _, err := f.WriteAt([]byte(strconv.Itoa(os.Getpid())), 0); err != nil {

@@ -26,14 +26,13 @@ func writev(fd int, iov [][]byte) (int, error) {
 	}
 	for {
 		n, _, errno := unix.RawSyscall(unix.SYS_WRITEV, uintptr(fd), uintptr(unsafe.Pointer(&v[0])), uintptr(len(v)))
-		switch errno {
-		case 0:
+		if errno == 0 {
 			return int(n), nil
-		case unix.EAGAIN:
+		}
+		if errno == unix.EAGAIN {
 			return 0, nil
-		case unix.EINTR:
-			continue
-		default:
+		}
+		if errno != unix.EINTR {
 			return 0, os.NewSyscallError("writev", errno)
 		}
 	}

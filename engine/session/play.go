@@ -27,7 +27,7 @@ func (s *Session) startPlay(c *msg.Command) {
 		s.refuse(err.Error())
 		return
 	}
-	name := stream.Name(vhost.Name, target.App, target.Stream)
+	name := msg.StreamKey(vhost.Name, target.App, target.Stream)
 	s.Conn.SetNoDelay(vhost.TCPNoDelay)
 	a := s.answer()
 	a.setChunkSize(vhost.ChunkSize) // the stream's bytes are cut to it

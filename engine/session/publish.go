@@ -37,7 +37,7 @@ func (s *Session) startPublish(c *msg.Command) {
 		s.badPublish(err.Error())
 		return
 	}
-	name := stream.Name(vhost.Name, target.App, target.Stream)
+	name := msg.StreamKey(vhost.Name, target.App, target.Stream)
 	st := s.env.Hub.Stream(name, vhost)
 	if err := st.Publish(s); err != nil {
 		s.env.Hub.Release(st)

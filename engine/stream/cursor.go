@@ -238,7 +238,7 @@ func (c *Cursor) start(s *Stream, r *record) {
 func (c *Cursor) earliest(r *record) int64 {
 	first := r.time
 	var met trackSet
-	for i := c.log.find(r.pos); i < c.log.records.next && !(met.has(Audio) && met.has(Video)); i++ {
+	for i := c.log.find(r.pos); i < c.log.records.next && (!met.has(Audio) || !met.has(Video)); i++ {
 		n := c.log.records.at(i)
 		if n.track == Data || met.has(n.track) || n.has(flagHeader) || !c.want.has(n.track) {
 			continue

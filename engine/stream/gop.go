@@ -23,16 +23,13 @@ type gopCache struct {
 //srsd:hot
 func (g *gopCache) add(s *Stream, r *record) {
 	play := &s.vhost.Play
-	switch {
-	case r.track == Video:
+	if r.track == Video {
 		g.audioOnly = 0
 		if r.has(flagKey) {
 			g.record, g.frames = s.log.records.next-1, 0
 		}
-	default:
-		if g.audioOnly++; g.audioOnly > pureAudioMax {
-			g.clear()
-		}
+	} else if g.audioOnly++; g.audioOnly > pureAudioMax {
+		g.clear()
 	}
 	if !play.GopCache {
 		g.record = none

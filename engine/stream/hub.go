@@ -33,9 +33,6 @@ func NewHub(limits Limits, nanos func() int64) *Hub {
 	return h
 }
 
-// Name is the key of a stream: the vhost's configured name, the app and the stream.
-func Name(vhost, app, stream string) string { return vhost + "/" + app + "/" + stream }
-
 // Stream returns the stream called name, and makes it if it does not exist. It lives as
 // long as it has a publisher or a player; a caller that adds neither calls Release.
 func (h *Hub) Stream(name string, vhost *conf.Vhost) *Stream {

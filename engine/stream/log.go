@@ -70,7 +70,6 @@ type record struct {
 
 func (r *record) end() int64      { return r.pos + int64(r.size) }
 func (r *record) has(f flag) bool { return r.flags&f != 0 }
-func (r *record) frame() bool     { return r.track != Data && !r.has(flagHeader) }
 
 // page is one slab of a log and how many cursors stand on it.
 type page struct {

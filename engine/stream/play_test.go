@@ -272,8 +272,7 @@ func TestEveryPartialWriteKeepsTheStreamWhole(t *testing.T) {
 		b.headers(1000)
 		b.video(1000, keyframe(1, 200))
 		b.audio(990, audioFrame(2, 50))
-		p := &viewer{}
-		p = b.join()
+		p := b.join()
 		p.room = room
 		b.video(1040, interframe(3, 100))
 		b.audio(1050, audioFrame(4, 50))

@@ -280,7 +280,7 @@ func (p *Player) step(nowMs int64) bool {
 	v := &p.stream.hub.scratch
 	v.reset()
 	if p.atBoundary() && p.pre == nil {
-		p.between(nowMs)
+		p.between()
 	}
 	v.next = p.pos
 	if !p.paused && !p.ended || p.pos < p.mid {
@@ -330,7 +330,7 @@ func (p *Player) settle(v *vectors, n int) bool {
 }
 
 // between does what may only happen between two messages.
-func (p *Player) between(nowMs int64) {
+func (p *Player) between() {
 	if p.late {
 		p.late = false
 		p.forward()

@@ -21,7 +21,7 @@ import (
 	"srsd/proto/av"
 )
 
-// ErrBusy: somebody else is publishing the stream.
+// ErrBusy says that somebody else is publishing the stream.
 var ErrBusy = errors.New("stream: already being published")
 
 // Limits bounds what one stream may hold. Zero values are not valid.

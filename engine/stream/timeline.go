@@ -95,7 +95,7 @@ func (t *timeline) locate(track Track, timestamp uint32, nowMs int64) place {
 
 // base is the time that a track's next delta counts from.
 func (t *timeline) base(track Track) (int64, bool) {
-	return t.last[track], t.seen.has(track) && !(t.restarted && t.keeps())
+	return t.last[track], t.seen.has(track) && (!t.restarted || !t.keeps())
 }
 
 // correct moves p into the epoch that fits it, or starts a new one.

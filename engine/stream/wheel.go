@@ -222,10 +222,8 @@ func (w *Wheel) cool(p *Player) {
 
 // retry serves the hot players whose time has come.
 func (w *Wheel) retry(nowMs, deadline int64) (again bool) {
-	for i := len(w.hot) - 1; i >= 0; i-- {
-		if i >= len(w.hot) {
-			continue // more than one cooled down at once
-		}
+	// From the end: a player that cools down is replaced by the last one, which was served.
+	for i := len(w.hot) - 1; i >= 0; i-- { //nolint:modernize // hot shrinks under the walk
 		p := w.hot[i]
 		if p.retryAt > nowMs {
 			continue

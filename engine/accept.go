@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"go.uber.org/zap"
-	"golang.org/x/sys/unix"
 
 	"srsd/engine/journal"
 )
@@ -108,10 +107,4 @@ func (e *Engine) enroll(c *net.TCPConn) {
 		e.connections.Add(-1)
 		e.opts.Log.Warn("", "connection lost before it was served", zap.Stringer("addr", peer), zap.Error(err))
 	}
-}
-
-// setUserTimeout has the kernel give a connection up when sent bytes stay unacknowledged
-// for so long: a peer that vanished without a word.
-func setUserTimeout(fd, ms int) {
-	_ = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, ms)
 }

@@ -70,7 +70,7 @@ func checkFiles(connections, reserve int) error {
 		return fmt.Errorf("engine: reading the limit of open files: %w", err)
 	}
 	need := uint64(connections + reserve)
-	if need < limit.Cur {
+	if need < uint64(limit.Cur) { //nolint:unconvert // signed on some systems
 		return nil
 	}
 	return fmt.Errorf("engine: max_connections %d and %d files for the server itself need a limit of more than "+

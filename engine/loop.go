@@ -86,13 +86,14 @@ func newLoop(e *Engine) *loop {
 func (l *loop) nowNs() int64 { return int64(time.Since(l.start)) }
 func (l *loop) nowMs() int64 { return l.nowNs() / 1e6 }
 
-// boot finds the event loop. gnet gives no handle to post to but through a connection, so
-// one end of a socket pair is enrolled for as long as the engine runs.
+// boot finds the event loop: gnet gives no handle to post to but through a connection, so
+// one end of a socket pair is enrolled. It is of no use afterwards.
 func (l *loop) boot(client *gnet.Client) error {
-	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
+	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM, 0)
 	if err != nil {
 		return fmt.Errorf("engine: socketpair: %w", err)
 	}
+	defer unix.Close(pair[1]) //nolint:errcheck // ends the connection below, which has served then
 	f := os.NewFile(uintptr(pair[0]), "loop")
 	defer f.Close() //nolint:errcheck // a copy that was never used
 	c, err := net.FileConn(f)

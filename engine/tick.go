@@ -5,8 +5,6 @@ package engine
 import (
 	"context"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 // How often the loop is woken for what is due by time. gnet has no timers on the loop: a
@@ -92,14 +90,4 @@ func (l *loop) setPause(again bool) {
 		default:
 		}
 	}
-}
-
-// threadCPU returns the CPU time that the loop's thread has used, ns. The loop is locked
-// to its thread.
-func threadCPU() int64 {
-	var u unix.Rusage
-	if err := unix.Getrusage(unix.RUSAGE_THREAD, &u); err != nil {
-		return 0
-	}
-	return u.Utime.Nano() + u.Stime.Nano()
 }

@@ -3,8 +3,6 @@
 package session
 
 import (
-	"errors"
-
 	"go.uber.org/zap"
 
 	"srsd/engine/stream"
@@ -15,12 +13,13 @@ import (
 // startPlay handles play (srs-facts §3.6). A player may come before its publisher: it
 // waits. start and reset are ignored, as in SRS; duration ends playing.
 func (s *Session) startPlay(c *msg.Command) {
+	if s.phase == phasePublish {
+		s.sendStatus(msg.StatusPlayFailed, "this connection publishes already")
+		return
+	}
 	target, vhost, err := s.place(c)
 	if err == nil && s.phase == phasePlay {
-		s.leavePlay() // play on a playing stream: a change of stream
-	}
-	if err == nil && s.phase != phaseCommand {
-		err = errors.New("session: publishing on this connection")
+		s.leavePlay() // a change of stream
 	}
 	if err != nil {
 		s.sendStatus(msg.StatusPlayFailed, err.Error())

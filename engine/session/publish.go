@@ -3,7 +3,6 @@
 package session
 
 import (
-	"errors"
 	"fmt"
 
 	"go.uber.org/zap"
@@ -29,10 +28,12 @@ type publisher struct {
 
 // startPublish handles publish (srs-facts §3.7).
 func (s *Session) startPublish(c *msg.Command) {
-	target, vhost, err := s.place(c)
-	if err == nil && s.phase != phaseCommand {
-		err = errors.New("session: already publishing or playing on this connection")
+	if s.phase != phaseCommand {
+		// What runs goes on: the client may not have meant to end it.
+		s.sendStatus(msg.StatusPublishBadName, "this connection publishes or plays already")
+		return
 	}
+	target, vhost, err := s.place(c)
 	if err != nil {
 		s.badPublish(err.Error())
 		return

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: MIT
+
+//go:build darwin || freebsd || netbsd || openbsd || dragonfly
+
+package engine
+
+import "golang.org/x/sys/unix"
+
+// setUserTimeout does nothing: these systems have no such option, and a peer that vanished
+// is given up by the player's and publisher's own deadlines.
+func setUserTimeout(int, int) {}
+
+// threadCPU returns the CPU time of the process, ns: nearly all of it is the loop's.
+func threadCPU() int64 {
+	var u unix.Rusage
+	if err := unix.Getrusage(unix.RUSAGE_SELF, &u); err != nil {
+		return 0
+	}
+	return u.Utime.Nano() + u.Stime.Nano()
+}

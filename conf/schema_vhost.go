@@ -77,7 +77,7 @@ var playSpec = spec{
 		},
 		{
 			name: "time_jitter", kind: kindEnum, def: "full", values: []string{"full", "zero", "off"}, done: true,
-			help:  "timestamps of a player: full = from zero and monotonic, zero = from zero, off = as published",
+			help:  "timestamps of a player: full = from zero, jumps taken out; zero = from zero; off = as published",
 			field: func(b *build) any { return &b.vhost.Play.TimeJitter },
 		},
 		{
@@ -97,13 +97,13 @@ var playSpec = spec{
 		},
 		{
 			name: "mw_latency", kind: kindWhole, def: "350", max: latencyMsMax, done: true,
-			help:  "milliseconds that messages may wait to be written together; given here it is kept, else it adapts",
+			help:  "most milliseconds that messages wait to be written together; the wait follows the load",
 			field: func(b *build) any { return &b.vhost.Play.MwLatencyMs },
 			given: func(b *build) *bool { return &b.vhost.Play.MwLatencySet },
 		},
 		{
 			name: "mw_msgs", kind: kindWhole, def: "8", clampMax: mwMsgsHigh, max: mwMsgsMax, done: true,
-			help:  "messages that may wait to be written together, 0 to 128; 0 when min_latency is on",
+			help:  "how many messages must wait before a player of a sparse stream is written to; 0 with min_latency",
 			field: func(b *build) any { return &b.vhost.Play.MwMsgs },
 			given: func(b *build) *bool { return &b.vhost.Play.MwMsgsSet },
 		},
@@ -150,7 +150,7 @@ var publishSpec = spec{
 		},
 		{
 			name: "try_annexb_first", kind: kindBool, def: "on", done: true,
-			help:  "look for Annex B start codes in video before length prefixes",
+			help:  "read the picture size from sequence headers in Annex B form, too",
 			field: func(b *build) any { return &b.vhost.Publish.TryAnnexBFirst },
 		},
 		{

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/netip"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -25,8 +26,9 @@ const (
 	acceptPauseFirst   = 5 * time.Millisecond
 	acceptPauseLongest = time.Second
 	// enrollMax is how many accepted sockets may wait for the loop at once. More wait in
-	// the kernel's queue.
-	enrollMax = 256
+	// the kernel's queue. Each holds a second descriptor until the loop has it, so they
+	// must fit into half of conf.Limits.FDReserve.
+	enrollMax = 64
 	// floodEveryMs is how often refused connections are mentioned in the log.
 	floodEveryMs = 10_000
 )
@@ -38,7 +40,11 @@ func listen(address string) (net.Listener, error) {
 	if strings.HasPrefix(address, "0.0.0.0:") {
 		network = "tcp4"
 	}
-	lc := net.ListenConfig{KeepAlive: -1}
+	// A player that waits for its stream sends nothing and is sent nothing: only the
+	// kernel's probes tell whether it is still there.
+	lc := net.ListenConfig{KeepAliveConfig: net.KeepAliveConfig{
+		Enable: true, Idle: 30 * time.Second, Interval: 10 * time.Second, Count: 3,
+	}}
 	l, err := lc.Listen(context.Background(), network, address)
 	if errors.Is(err, syscall.EADDRINUSE) {
 		return nil, fmt.Errorf("engine: %s is in use by another process: stop it, or change `listen`", address)
@@ -51,11 +57,14 @@ func listen(address string) (net.Listener, error) {
 
 // accepted is what OnOpen needs to know of a socket.
 type accepted struct {
-	peer netip.AddrPort
+	peer   netip.AddrPort
+	opened bool // OnOpen was called; the loop writes it before EnrollContext returns
 }
 
-// accept takes connections from l until ctx is done.
+// accept takes connections from l until ctx is done and its connections are enrolled.
 func (e *Engine) accept(ctx context.Context, l net.Listener) {
+	var enrolling sync.WaitGroup
+	defer enrolling.Wait()
 	slots := make(chan struct{}, enrollMax)
 	flood := journal.NewEvery(floodEveryMs)
 	pause := acceptPauseFirst
@@ -71,7 +80,10 @@ func (e *Engine) accept(ctx context.Context, l net.Listener) {
 			// Out of files, buffers or memory: whoever is connected goes on.
 			e.opts.Log.Error("", "accept failed, trying again", zap.String("listen", l.Addr().String()),
 				zap.Error(err), zap.Duration("in", pause))
-			time.Sleep(pause) //nolint:forbidigo // a goroutine of its own, off the loop
+			select {
+			case <-ctx.Done():
+			case <-time.After(pause):
+			}
 			pause = min(2*pause, acceptPauseLongest)
 			continue
 		}
@@ -87,12 +99,15 @@ func (e *Engine) accept(ctx context.Context, l net.Listener) {
 			continue
 		}
 		slots <- struct{}{}
-		go func() {
+		enrolling.Go(func() {
 			defer func() { <-slots }()
 			e.enroll(c.(*net.TCPConn))
-		}()
+		})
 	}
 }
+
+// errNotPolled: gnet reports success all the same when epoll takes no more sockets.
+var errNotPolled = errors.New("engine: the event loop could not watch the socket")
 
 // enroll sets a socket's options and moves it onto the loop.
 func (e *Engine) enroll(c *net.TCPConn) {
@@ -103,8 +118,13 @@ func (e *Engine) enroll(c *net.TCPConn) {
 	}
 	peer := c.RemoteAddr().(*net.TCPAddr).AddrPort()
 	peer = netip.AddrPortFrom(peer.Addr().Unmap(), peer.Port())
-	if _, err := e.client.EnrollContext(c, &accepted{peer: peer}); err != nil {
-		e.connections.Add(-1)
+	a := &accepted{peer: peer}
+	_, err := e.client.EnrollContext(c, a)
+	if err == nil && !a.opened {
+		err = errNotPolled
+	}
+	if err != nil {
+		e.connections.Add(-1) // there is no session whose end would do it
 		e.opts.Log.Warn("", "connection lost before it was served", zap.Stringer("addr", peer), zap.Error(err))
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -38,6 +39,7 @@ type Engine struct {
 
 	connections atomic.Int64 // accepted and not closed yet
 	fatal       chan error
+	lifeSign    time.Duration // how often watch looks for a sign of life
 }
 
 // ErrLoopStopped says that the event loop does not answer any more. The process must end: a
@@ -50,7 +52,7 @@ func New(opts Options) (*Engine, error) {
 	if err := checkFiles(opts.Config.MaxConnections, opts.Limits.FDReserve); err != nil {
 		return nil, err
 	}
-	e := &Engine{opts: opts, fatal: make(chan error, 1)}
+	e := &Engine{opts: opts, fatal: make(chan error, 1), lifeSign: time.Second}
 	e.loop = newLoop(e)
 	for _, address := range opts.Config.Listen {
 		l, err := listen(address)
@@ -107,10 +109,11 @@ func (e *Engine) Run(ctx context.Context) error {
 	if err := e.loop.boot(client); err != nil {
 		return err
 	}
-	go e.loop.tickUntil(stop)
+	var ticker, accepting sync.WaitGroup
+	ticker.Go(func() { e.loop.tickUntil(stop) })
 	go e.watch(stop)
 	for _, l := range e.listeners {
-		go e.accept(stop, l)
+		accepting.Go(func() { e.accept(stop, l) })
 	}
 	select {
 	case <-ctx.Done():
@@ -118,8 +121,23 @@ func (e *Engine) Run(ctx context.Context) error {
 	}
 	cancel()
 	e.closeListeners()
-	e.shutdown(err == nil)
+	e.shutdown(func() {
+		// Nobody may hand anything to a loop that has gone: its descriptors may be another's.
+		ticker.Wait()
+		if !errors.Is(err, ErrLoopStopped) {
+			accepting.Wait()
+			e.loop.closeAll()
+		}
+	})
 	return err
+}
+
+// fail ends Run with err. The first one counts.
+func (e *Engine) fail(err error) {
+	select {
+	case e.fatal <- err:
+	default:
+	}
 }
 
 // readBufferBytes is the loop's one read buffer: a keyframe of a few Mbit/s in one read.
@@ -128,14 +146,12 @@ const readBufferBytes = 64 << 10
 // shutdownFor bounds how long the end of all connections may take.
 const shutdownFor = 800 * time.Millisecond
 
-// shutdown ends every connection and the loop. answers says whether the loop still does.
-func (e *Engine) shutdown(answers bool) {
+// shutdown calls before, which ends what uses the loop, and then ends the loop.
+func (e *Engine) shutdown(before func()) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		if answers {
-			e.loop.closeAll()
-		}
+		before()
 		if err := e.client.Stop(); err != nil {
 			e.opts.Log.Warn("", "stopping the event loop", zap.Error(err))
 		}
@@ -158,7 +174,7 @@ func (e *Engine) closeListeners() {
 func (e *Engine) watch(ctx context.Context) {
 	const turns = 15
 	seen, silent := int64(-1), 0
-	for t := time.NewTicker(time.Second); ; {
+	for t := time.NewTicker(e.lifeSign); ; {
 		select {
 		case <-ctx.Done():
 			t.Stop()
@@ -170,7 +186,7 @@ func (e *Engine) watch(ctx context.Context) {
 			continue
 		}
 		if silent++; silent >= turns {
-			e.fatal <- fmt.Errorf("%w: no sign of life for %d s", ErrLoopStopped, turns)
+			e.fail(fmt.Errorf("%w: no sign of life for %v", ErrLoopStopped, turns*e.lifeSign))
 			return
 		}
 	}

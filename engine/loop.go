@@ -39,9 +39,11 @@ type loop struct {
 	next  int       // where the sweep over them goes on
 	sweep float64   // sessions that are due for a check
 	later []*member // sessions that want to be settled
-	busy  *member   // whose callback is running: gnet closes it itself
 
 	lastTickMs int64
+	behind     bool // the last tick came late
+	faults     int  // ticks that panicked since faultsMs
+	faultsMs   int64
 	summary    summary
 
 	events gnet.EventLoop // for post
@@ -71,7 +73,7 @@ func newLoop(e *Engine) *loop {
 	l.hub = stream.NewHub(stream.Limits{
 		GopBytesMax: int64(lim.LagBytesMax), LagBytesMax: int64(lim.LagBytesMax),
 		NoProgressMs: lim.StallMs, PendingMax: link.PendingMax,
-	}, l.nowNs)
+	}, l.nowNs, threadCPU)
 	l.env = session.Env{
 		Config: e.opts.Config, Limits: lim, Hub: l.hub, Log: e.opts.Log, Version: e.opts.Version,
 		Random: func(b []byte) { _, _ = l.random.Read(b) }, // never fails
@@ -128,6 +130,7 @@ func (l *loop) OnOpen(c gnet.Conn) (out []byte, action gnet.Action) {
 	m.Owner = m
 	l.all = append(l.all, m)
 	c.SetContext(m)
+	a.opened = true
 	return nil, gnet.None
 }
 
@@ -150,9 +153,7 @@ func (l *loop) OnTraffic(c gnet.Conn) (action gnet.Action) {
 	if !ok || err != nil {
 		return gnet.None
 	}
-	l.busy = m
 	defer func() {
-		l.busy = nil
 		if r := recover(); r != nil {
 			l.panicked(m, r)
 			action = gnet.Close
@@ -207,9 +208,11 @@ func (l *loop) settleLater(s *session.Session) { l.later = append(l.later, s.Own
 // settleAll settles the sessions that asked for it, and closes those that end.
 func (l *loop) settleAll() {
 	for len(l.later) > 0 {
-		m := l.later[len(l.later)-1]
-		l.later = l.later[:len(l.later)-1]
-		if l.guard(m, m.Settle) && m != l.busy {
+		last := len(l.later) - 1
+		m := l.later[last]
+		l.later[last] = nil
+		l.later = l.later[:last]
+		if l.guard(m, m.Settle) {
 			l.close(m)
 		}
 	}
@@ -226,7 +229,7 @@ func (l *loop) guard(m *member, f func(nowMs int64) bool) (closeNow bool) {
 	return f(l.nowMs())
 }
 
-// close ends a connection from outside of its own callback.
+// close ends a connection. gnet ignores one that is closed already, or being closed.
 func (l *loop) close(m *member) {
 	if err := m.conn.EventLoop().Close(m.conn); err != nil {
 		l.env.Log.Debug(m.ID, "close", zap.Error(err))

@@ -13,9 +13,9 @@ func setUserTimeout(fd, ms int) {
 // threadCPU returns the CPU time that the loop's thread has used, ns. The loop is locked
 // to its thread, and asks itself.
 func threadCPU() int64 {
-	var u unix.Rusage
-	if err := unix.Getrusage(unix.RUSAGE_THREAD, &u); err != nil {
+	var t unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_THREAD_CPUTIME_ID, &t); err != nil {
 		return 0
 	}
-	return u.Utime.Nano() + u.Stime.Nano()
+	return t.Nano()
 }

@@ -26,6 +26,9 @@ type relay struct {
 	media   int64   // payload bytes published since warm
 }
 
+// stands is a clock that stands still.
+func stands() int64 { return 0 }
+
 // sink is the socket of a synthetic client: it takes everything, or so much per turn.
 type sink struct {
 	writes, bytes int64
@@ -65,7 +68,7 @@ func newRelay(b *testing.B) *relay {
 	hub := stream.NewHub(stream.Limits{
 		GopBytesMax: int64(limits.LagBytesMax), LagBytesMax: int64(limits.LagBytesMax),
 		NoProgressMs: limits.StallMs, PendingMax: link.PendingMax,
-	}, func() int64 { return 0 }) // a clock that stands: no walk is cut short
+	}, stands, stands) // no walk is cut short
 	r.env = session.Env{
 		Config: cfg, Limits: &limits, Hub: hub, Log: journal.Discard(), Version: "bench",
 		Random: func(p []byte) { clear(p) }, Later: func(*session.Session) {},

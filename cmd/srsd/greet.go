@@ -42,7 +42,7 @@ func exampleURL(a net.Addr) string {
 	host, port := "127.0.0.1", 1935
 	if t, ok := a.(*net.TCPAddr); ok {
 		port = t.Port
-		if !t.IP.IsUnspecified() {
+		if len(t.IP) > 0 && !t.IP.IsUnspecified() {
 			host = t.IP.String()
 		}
 	}

@@ -96,6 +96,11 @@ func (c *Conn) Send(b []byte) error {
 		return ErrPendingFull
 	}
 	c.Adopt(nil)
+	if c.off > 0 {
+		// A peer that never quite catches up must not make the buffer grow for ever.
+		c.pending.B = append(c.pending.B[:0], c.pending.B[c.off:]...)
+		c.off = 0
+	}
 	_, _ = c.pending.Write(b) // never fails: memory
 	return nil
 }

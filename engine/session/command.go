@@ -80,8 +80,9 @@ func (s *Session) connect(c *msg.Command) error {
 		return errConnectTwice
 	}
 	req, err := msg.ParseConnect(*c)
+	var target msg.Target
 	if err == nil {
-		_, err = msg.ResolveConnect(req.TcURL)
+		target, err = msg.ResolveConnect(req.TcURL)
 	}
 	if err != nil {
 		a := s.answer()
@@ -91,7 +92,6 @@ func (s *Session) connect(c *msg.Command) error {
 		s.refuse(err.Error())
 		return nil
 	}
-	target, _ := msg.ResolveConnect(req.TcURL)
 	vhost := s.env.Config.Vhost(target.Vhost)
 	if vhost == nil {
 		vhost = &conf.Vhost{ChunkSize: s.env.Config.ChunkSize, OutAckBytes: peerBandwidth}
@@ -100,7 +100,9 @@ func (s *Session) connect(c *msg.Command) error {
 		tcURL: req.TcURL, app: target.App, pageURL: req.PageURL, flashVer: req.FlashVer,
 		objectEncoding: req.ObjectEncoding, vhost: vhost,
 	}
-	s.setAckWindow(vhost.InAckBytes)
+	if vhost.InAckBytes > 0 {
+		s.setAckWindow(vhost.InAckBytes)
+	}
 	a := s.answer()
 	if vhost.OutAckBytes > 0 {
 		a.body.B = msg.AppendWindowAckSize(a.body.B, vhost.OutAckBytes)
@@ -130,10 +132,11 @@ func (s *Session) announce(c *msg.Command) {
 	if c.Name == msg.CommandFCPublish {
 		s.fmle = true
 	}
-	a := s.answer()
 	if s.phase == phasePublish { // an encoder that begins anew on the same connection
-		s.unpublished(&a)
+		s.fcUnpublish(c)
+		return
 	}
+	a := s.answer()
 	a.fmleResult(c.TransactionID)
 	a.send()
 }
@@ -172,6 +175,7 @@ func (s *Session) refuse(detail string) {
 	s.end(ReasonRejected, detail)
 	s.stopPublish()
 	s.stopPlay()
+	s.reply()
 	s.phase = phaseLinger
 	s.deadlineMs = s.nowMs + lingerMs
 	s.skip = lingerBytesMax

@@ -28,8 +28,7 @@ func (s *Session) feed(b []byte) {
 		case phaseC2:
 			b = s.feedC2(b)
 		case phaseCommand, phasePublish, phasePlay:
-			s.feedChunks(b)
-			b = nil
+			b = s.feedChunks(b)
 		case phaseLinger:
 			s.feedLinger(b)
 			return
@@ -39,32 +38,52 @@ func (s *Session) feed(b []byte) {
 	}
 }
 
-func (s *Session) feedChunks(b []byte) {
-	if s.client == nil && s.Conn.Received > int64(s.env.Limits.BeforeConnectBytesMax) {
-		s.end(ReasonLimit, fmt.Sprintf("more than %d bytes before connect", s.env.Limits.BeforeConnectBytesMax))
+// fed does what is due once per read.
+func (s *Session) fed() {
+	if s.settle() {
 		return
+	}
+	switch s.phase {
+	case phaseCommand:
+		s.acknowledge()
+		s.Conn.QuickAck()
+	case phasePublish:
+		s.acknowledge()
+		s.publish.stream.Flush(s.nowMs)
+	case phasePlay:
+		s.acknowledge()
+	case phaseC0C1, phaseC2, phaseLinger, phaseClosed:
+	}
+}
+
+func (s *Session) feedChunks(b []byte) (rest []byte) {
+	if s.client == nil {
+		// In pieces, so that it does not matter how much of what follows connect comes
+		// in the same read.
+		limit := s.env.Limits.BeforeConnectBytesMax
+		if s.stranger >= limit {
+			s.end(ReasonLimit, fmt.Sprintf("more than %d bytes before connect", limit))
+			return nil
+		}
+		piece := min(len(b), limit-s.stranger)
+		s.stranger += piece
+		b, rest = b[:piece], b[piece:]
 	}
 	n, err := s.reader.Feed(b, (*input)(s))
 	switch {
+	case err == nil:
+		return rest
 	case err == errStop:
 		if s.phase == phaseLinger {
 			s.feedLinger(b[n:])
 		}
-		return
+		return rest
 	case errors.Is(err, chunk.ErrTooLong), errors.Is(err, chunk.ErrTooManyStreams), errors.Is(err, errPartial):
 		s.end(ReasonLimit, err.Error())
-		return
-	case err != nil:
+	default:
 		s.end(ReasonProtocol, err.Error())
-		return
 	}
-	s.acknowledge()
-	if s.phase == phaseCommand {
-		s.Conn.QuickAck()
-	}
-	if s.publish != nil {
-		s.publish.stream.Flush(s.nowMs)
-	}
+	return nil
 }
 
 // feedC0C1 collects C0 and C1 and answers them. SRS's prefix that names the real client

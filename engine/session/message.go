@@ -115,6 +115,11 @@ func (s *Session) dropParts() {
 
 // message handles one whole message that did not go straight to a log.
 func (s *Session) message(m *chunk.Message, body []byte) error {
+	if len(body) != int(m.Length) {
+		// Its beginning stood in the log of a stream that has ended meanwhile.
+		s.odd(m)
+		return nil
+	}
 	switch m.Type {
 	case msg.TypeSetChunkSize, msg.TypeAbort, msg.TypeAck, msg.TypeUserControl,
 		msg.TypeWindowAckSize, msg.TypeSetPeerBandwidth:
@@ -150,7 +155,8 @@ func (s *Session) control(messageType uint8, body []byte) error {
 		if err != nil {
 			return err
 		}
-		if n < chunk.DefaultSize || n > oddChunkSize {
+		if (n < chunk.DefaultSize || n > oddChunkSize) && !s.warned {
+			s.warned = true
 			s.env.Log.Warn(s.ID, "unusual chunk size", zap.Uint32("bytes", n))
 		}
 		return s.reader.SetChunkSize(n)

@@ -3,6 +3,7 @@
 package session
 
 import (
+	"github.com/valyala/bytebufferpool"
 	"go.uber.org/zap"
 
 	"srsd/engine/stream"
@@ -39,8 +40,16 @@ func (s *Session) startPlay(c *msg.Command) {
 	st := s.env.Hub.Stream(name, vhost)
 	s.player = st.Join(&s.Conn, s, playDurationMs(c), s.nowMs)
 	s.phase, s.deadlineMs, s.playing = phasePlay, 0, name
-	s.player.Follow(s.Conn.Take())
+	if waiting := s.Conn.Take(); waiting != nil {
+		// Behind what waits, and before the stream's bytes, which are cut to the chunk
+		// size that the replies announce.
+		_, _ = waiting.Write(s.out.B) // never fails: memory
+		s.out.Reset()
+		s.player.Follow(waiting)
+		s.player.Flush(s.nowMs)
+	}
 	a.send()
+	s.reply()
 	s.env.Log.Info(s.ID, "play", zap.String("stream", name), zap.Stringer("addr", s.addr),
 		zap.Bool("live", st.Published()), zap.String("param", target.Param))
 }
@@ -65,9 +74,13 @@ func (s *Session) stopPlay() {
 	if p == nil {
 		return
 	}
-	s.player = nil
-	left := p.Leave(nil, s.nowMs)
-	if left != nil {
+	s.reply() // what was asked while playing is answered before what comes now
+	s.player, s.ended = nil, false
+	switch left := p.Leave(nil, s.nowMs); {
+	case left == nil:
+	case s.Conn.Closed():
+		bytebufferpool.Put(left)
+	default:
 		s.Conn.Adopt(left)
 	}
 	s.env.Log.Info(s.ID, "stop", zap.String("stream", s.playing), zap.Int64("bytes", p.Sent),
@@ -107,6 +120,7 @@ func (s *Session) pause(c *msg.Command) {
 	a.onStatus(msg.StatusUnpauseNotify, "")
 	a.userControl(msg.EventStreamBegin, msg.StreamIDMedia)
 	a.send()
+	s.reply() // before the stream goes on
 	s.player.Pause(false, s.nowMs)
 }
 

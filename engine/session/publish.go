@@ -85,7 +85,6 @@ func (s *Session) stopPublish() {
 // unpublished ends publishing at the client's wish; the connection stays for another try.
 func (s *Session) unpublished(a *answer) {
 	s.stopPublish()
-	s.dropParts()
 	s.phase, s.deadlineMs, s.playing = phaseCommand, s.nowMs+s.env.Limits.RoleAgainMs, ""
 	a.onStatus(msg.StatusUnpublishSuccess, "")
 }
@@ -179,8 +178,10 @@ func (s *Session) checkPublisher() {
 	switch {
 	case p.heardMs == 0 && s.nowMs-p.sinceMs > conf.FirstPacketTimeoutMs:
 		s.end(ReasonPublishTimeout, fmt.Sprintf("no message within %d ms of publish", conf.FirstPacketTimeoutMs))
+		return
 	case p.heardMs > 0 && s.nowMs-p.heardMs > conf.NormalTimeoutMs:
 		s.end(ReasonPublishTimeout, fmt.Sprintf("no message for %d ms", conf.NormalTimeoutMs))
+		return
 	}
 	if p.stream.Players() > 0 {
 		p.watchedMs = s.nowMs

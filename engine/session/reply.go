@@ -5,6 +5,7 @@ package session
 import (
 	"github.com/valyala/bytebufferpool"
 
+	"srsd/engine/link"
 	"srsd/proto/rtmp/chunk"
 	"srsd/proto/rtmp/msg"
 )
@@ -12,39 +13,61 @@ import (
 // peerBandwidth is what SRS asks every client to send within (srs-facts §3.3).
 const peerBandwidth = 2_500_000
 
-// answer collects whole messages, so that what belongs together leaves in one write.
-// Begin one with Session.answer and finish it with send.
+// replyBatchBytes bounds what is answered in one write. A peer that asks a thousand
+// things in one packet costs a few writes, not a thousand.
+const replyBatchBytes = 16 << 10
+
+// answer builds replies, whole messages. Begin one with Session.answer and finish it with
+// send. All that one read of the peer's bytes gives rise to leaves in one write.
 type answer struct {
 	s    *Session
-	out  *bytebufferpool.ByteBuffer // chunks
 	body *bytebufferpool.ByteBuffer // of the message being built
 }
 
 func (s *Session) answer() answer {
-	return answer{s: s, out: bytebufferpool.Get(), body: bytebufferpool.Get()}
+	if s.out == nil {
+		s.out = bytebufferpool.Get()
+	}
+	return answer{s: s, body: bytebufferpool.Get()}
 }
 
 // add turns the body into a message and empties it.
 func (a *answer) add(csid uint32, messageType uint8, streamID uint32) {
 	h := chunk.Header{CSID: csid, Type: messageType, StreamID: streamID, Length: uint32(len(a.body.B))}
-	a.out.B = chunk.AppendMessage(a.out.B, h, a.body.B, a.s.chunkSize)
+	a.s.out.B = chunk.AppendMessage(a.s.out.B, h, a.body.B, a.s.chunkSize)
 	a.body.B = a.body.B[:0]
 }
 
-// send hands everything to the connection.
+// send finishes the answer. While a read is being worked off it waits for those to come.
 func (a *answer) send() {
-	a.s.write(a.out.B)
-	bytebufferpool.Put(a.out)
 	bytebufferpool.Put(a.body)
+	if !a.s.feeding || len(a.s.out.B) >= replyBatchBytes {
+		a.s.reply()
+	}
 }
 
-// write sends whole messages; in between the stream's, when one is being played.
-func (s *Session) write(b []byte) {
-	if s.phase == phasePlay {
-		s.player.Control(b, s.nowMs)
+// reply hands the answers that wait to the connection; in between the stream's messages,
+// when one is being played.
+func (s *Session) reply() {
+	out := s.out
+	if out == nil {
 		return
 	}
-	if err := s.Conn.Send(b); err != nil {
+	s.out = nil
+	if s.phase == phasePlay {
+		s.player.Control(out.B, s.nowMs)
+	} else {
+		s.write(out.B)
+	}
+	bytebufferpool.Put(out)
+}
+
+func (s *Session) write(b []byte) {
+	switch err := s.Conn.Send(b); err {
+	case nil:
+	case link.ErrPendingFull:
+		s.end(ReasonSlow, err.Error())
+	default:
 		s.end(ReasonBroken, err.Error())
 	}
 }

@@ -105,14 +105,18 @@ type Session struct {
 	noted   bool   // Env.Later was called
 	ended   bool   // the player's duration is over
 	fmle    bool   // FCPublish came: publish is answered FMLE's way
+	warned  bool   // of an unusual chunk size
+	feeding bool   // a read is being worked off
 	streams int    // message streams created
 
 	reader    chunk.Reader
 	inBuf     *bytebufferpool.ByteBuffer // the beginning of the handshake
 	skip      int                        // bytes of C2 to come, or that a lingering peer may still send
 	parts     []*bytebufferpool.ByteBuffer
-	partBytes int // held in parts
-	chunkSize int // of our messages
+	partBytes int                        // held in parts
+	stranger  int                        // bytes of chunks before connect was accepted
+	chunkSize int                        // of our messages
+	out       *bytebufferpool.ByteBuffer // answers to the read under way; nil when empty
 
 	openedMs   int64
 	deadlineMs int64 // absolute; 0 = none
@@ -151,7 +155,11 @@ func (s *Session) Feed(b []byte, nowMs int64) (closeNow bool) {
 	s.nowMs = nowMs
 	s.Conn.Received += int64(len(b))
 	s.env.Stats.BytesIn += int64(len(b))
+	s.feeding = true
 	s.feed(b)
+	s.fed()
+	s.feeding = false
+	s.reply()
 	return s.settle()
 }
 
@@ -249,6 +257,10 @@ func (s *Session) Close(cause Reason, detail string, nowMs int64) {
 	s.end(cause, detail)
 	s.phase = phaseClosed
 	s.Conn.Close()
+	if s.out != nil {
+		bytebufferpool.Put(s.out)
+		s.out = nil
+	}
 	s.stopPublish()
 	s.stopPlay()
 	s.dropParts()

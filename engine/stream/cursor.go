@@ -3,6 +3,8 @@
 package stream
 
 import (
+	"math"
+
 	"github.com/valyala/bytebufferpool"
 
 	"srsd/proto/rtmp/chunk"
@@ -16,6 +18,9 @@ const MessageStreamID = 1
 // Encoders with periodic intra refresh mark only their first frame as one: their players
 // must get pictures nevertheless.
 const keyWaitMaxMs = 10_000
+
+// notYet is no time of a stream.
+const notYet = math.MinInt64
 
 // Cursor is a reader's place in a log and what it still needs before the shared bytes
 // make sense to it. The log carries timestamps as deltas (fmt 1), so the first message
@@ -34,9 +39,9 @@ type Cursor struct {
 	lead    bool     // metadata and sequence headers must be sent first
 
 	shift    int64 // the reader's time = the stream's time - shift
-	startAt  int64 // the reader's time at its next start
-	waitFrom int64 // stream time at which waitKey began
-	until    int64 // stream time at which playing ends; set when limitMs > 0
+	startAt  int64 // the reader's time at its start: nothing is stamped earlier
+	waitFrom int64 // time of the first frame that waitKey left out, notYet before it
+	until    int64 // stream time at which playing ends, 0 while that is open
 	limitMs  int64 // play's duration argument, 0 = none
 	ended    bool  // until was reached
 }
@@ -131,18 +136,23 @@ func (c *Cursor) gatherEach(s *Stream, v *vectors, private *bytebufferpool.ByteB
 		r := c.log.records.at(i)
 		switch c.judge(r) {
 		case leaveOut:
+			// Its delta is missing in the track's chain: what comes next begins a new one.
+			c.synced = c.synced.without(r.track)
 			v.next = r.end()
 			continue
 		case finish:
-			c.ended = true
+			c.ended = !sent // else it is the next call that finds the end, with all before it out
 			return private
 		case send:
 		}
 		from := r.pos
+		if !c.synced.has(r.track) && sent {
+			return private
+		}
+		if r.track == Video && !r.has(flagHeader) {
+			c.waitKey = false // not before here: what was left out is judged again if it must be
+		}
 		if !c.synced.has(r.track) {
-			if sent {
-				return private
-			}
 			private = c.introduce(s, r, private)
 			from += int64(r.header)
 			if extended(int64(c.time(r.time))) && int64(r.length) > c.log.chunkSize {
@@ -174,31 +184,45 @@ const (
 
 // judge decides whether the reader gets r.
 func (c *Cursor) judge(r *record) verdict {
-	if c.limitMs > 0 && c.started && r.track != Data && r.time >= c.until {
+	if c.limitMs > 0 && c.until != 0 && r.track != Data && r.time >= c.until {
 		return finish
 	}
 	if !c.want.has(r.track) && r.track != Data {
 		return leaveOut
 	}
-	if c.waitKey && r.track == Video && !r.has(flagHeader) {
-		if !r.has(flagKey) && r.time-c.waitFrom < keyWaitMaxMs {
+	if c.waitKey && r.track == Video && r.flags&(flagHeader|flagKey) == 0 {
+		if c.waitFrom == notYet {
+			c.waitFrom = r.time
+		}
+		if r.time-c.waitFrom < keyWaitMaxMs {
 			return leaveOut
 		}
-		c.waitKey = false
 	}
 	return send
 }
 
-// introduce gives r, the first of its track for this reader, an absolute header.
+// awaitKey leaves video out until the next keyframe.
+func (c *Cursor) awaitKey() { c.waitKey, c.waitFrom = true, notYet }
+
+// introduce gives r, of a track that is not synced, an absolute header.
 func (c *Cursor) introduce(s *Stream, r *record, private *bytebufferpool.ByteBuffer) *bytebufferpool.ByteBuffer {
-	if r.track != Data || c.started {
-		// Metadata often has a time of its own, zero: it does not fix the reader's start,
-		// and stays unsynced until something else has.
+	// Metadata often has a time of its own, zero: it does not fix the reader's start,
+	// and stays unsynced until something else has.
+	starts := r.track != Data || c.started || s.clock.keeps()
+	if starts {
 		c.start(s, r)
+	}
+	lead := c.time(r.time)
+	if c.lead {
+		lead = c.time(c.earliest(r)) // so that no track goes back to its first frame
+	}
+	private = c.introduceLead(s, lead, private)
+	private.B = chunk.AppendFmt0(private.B, c.header(r))
+	if starts && (s.clock.keeps() || r.time-c.shift >= c.startAt) {
+		// What lies before the reader's start is stamped with the start, message by
+		// message: deltas that count from such a stamp would set the tracks apart for good.
 		c.synced = c.synced.with(r.track)
 	}
-	private = c.introduceLead(s, c.time(r.time), private)
-	private.B = chunk.AppendFmt0(private.B, c.header(r))
 	return private
 }
 
@@ -209,24 +233,24 @@ func (c *Cursor) header(r *record) chunk.Header {
 	}
 }
 
-// time converts the stream's time to the reader's. A track that begins a little before
-// the message that fixed the reader's start begins there too.
+// time converts the stream's time to the reader's. What lies a little before the message
+// that fixed the reader's start goes there too.
 func (c *Cursor) time(streamTime int64) uint32 {
 	if !c.started {
 		return uint32(c.startAt)
 	}
-	return uint32(max(0, streamTime-c.shift))
+	return uint32(max(c.startAt, streamTime-c.shift))
 }
 
 // start fixes where the reader's time begins, at its first message: time_jitter full and
 // zero start a player at zero, off and atc keep the stream's time.
 func (c *Cursor) start(s *Stream, r *record) {
 	if s.clock.keeps() {
-		c.shift = 0
+		c.shift, c.startAt = 0, 0
 	} else if !c.started {
 		c.shift = c.earliest(r) - c.startAt
 	}
-	if !c.started && c.until == 0 {
+	if c.limitMs > 0 && c.until == 0 && r.track != Data {
 		c.until = r.time + c.limitMs
 	}
 	c.started = true
@@ -252,8 +276,27 @@ func (c *Cursor) earliest(r *record) int64 {
 	return first
 }
 
+// latest returns the largest time of the next audio and the next video message at the
+// cursor, which is before the head: no track has been sent anything later than that.
+func (c *Cursor) latest() int64 {
+	i := c.log.find(c.pos)
+	last := c.log.records.at(i).time
+	for met := trackSet(0); i < c.log.records.next; i++ {
+		r := c.log.records.at(i)
+		if r.track == Data || met.has(r.track) {
+			continue
+		}
+		last = max(last, r.time)
+		if met = met.with(r.track); met.has(Audio) && met.has(Video) {
+			break
+		}
+	}
+	return last
+}
+
 // introduceLead appends metadata and sequence headers if this reader still lacks them,
-// with the given timestamp.
+// with the given timestamp. Tracks that are synced have theirs: an absolute header in the
+// middle of their deltas would shift them against the others.
 func (c *Cursor) introduceLead(s *Stream, timestamp uint32, private *bytebufferpool.ByteBuffer,
 ) *bytebufferpool.ByteBuffer {
 	if private == nil {
@@ -263,11 +306,13 @@ func (c *Cursor) introduceLead(s *Stream, timestamp uint32, private *bytebufferp
 		return private
 	}
 	c.lead = false
-	private = s.appendLead(private, Data, s.meta, timestamp)
-	if c.want.has(Audio) {
+	if !c.synced.has(Data) {
+		private = s.appendLead(private, Data, s.meta, timestamp)
+	}
+	if c.want.has(Audio) && !c.synced.has(Audio) {
 		private = s.appendLead(private, Audio, s.header[Audio], timestamp)
 	}
-	if c.want.has(Video) {
+	if c.want.has(Video) && !c.synced.has(Video) {
 		private = s.appendLead(private, Video, s.header[Video], timestamp)
 	}
 	return private

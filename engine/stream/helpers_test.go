@@ -19,6 +19,8 @@ type bench struct {
 	vhost *conf.Vhost
 	s     *Stream
 	nowMs int64
+
+	spentNs int64 // what writes took so far, for tests in which they take time
 }
 
 // defaultVhost is the configuration with every default of conf.
@@ -36,9 +38,10 @@ func newBench(t testing.TB, change func(*conf.Vhost)) *bench {
 	if change != nil {
 		change(b.vhost)
 	}
+	clock := func() int64 { return b.nowMs*1e6 + b.spentNs }
 	b.hub = NewHub(Limits{
 		GopBytesMax: 32 << 20, LagBytesMax: 32 << 20, NoProgressMs: 30_000, PendingMax: 64 << 10,
-	}, func() int64 { return b.nowMs * 1e6 })
+	}, clock, clock)
 	b.s = b.hub.Stream("v/live/s", b.vhost)
 	return b
 }
@@ -121,14 +124,20 @@ type viewer struct {
 func (b *bench) join() *viewer { return b.joinFor(0) }
 
 func (b *bench) joinFor(limitMs int64) *viewer {
+	v := b.viewer()
+	v.p = b.s.Join(v, v, limitMs, b.nowMs)
+	v.p.Flush(b.nowMs)
+	return v
+}
+
+// viewer is a far end that has not joined.
+func (b *bench) viewer() *viewer {
 	v := &viewer{t: b.t, room: -1, reader: chunk.NewReader(&chunk.Limits{
 		ChunkStreams: 16, ControlBytes: 1 << 10, CommandBytes: 1 << 20, DataBytes: 1 << 20, MediaBytes: 16 << 20,
 	})}
 	if err := v.reader.SetChunkSize(uint32(b.vhost.ChunkSize)); err != nil {
 		b.t.Fatal(err)
 	}
-	v.p = b.s.Join(v, v, limitMs, b.nowMs)
-	v.p.Flush(b.nowMs)
 	return v
 }
 

@@ -14,19 +14,23 @@ type Hub struct {
 	streams map[uint64]*Stream // by xxhash of the name; collisions are chained by probing
 	wheels  map[*conf.Vhost]*Wheel
 	order   []*Wheel // the same, in the order of their first use
+	first   int      // which of them the next tick begins with, modulo their number
 	pool    mem.Pool
 	limits  Limits
 	scratch vectors
 	nanos   func() int64 // a monotonic clock, ns: bounds how long one walk takes
+	cpu     func() int64 // CPU time used so far, ns: what a walk costs
 	Pace    Pace
 	players int
 }
 
-// NewHub returns an empty hub. nanos reads a monotonic clock in nanoseconds.
-func NewHub(limits Limits, nanos func() int64) *Hub {
+// NewHub returns an empty hub. nanos reads a monotonic clock, cpu the CPU time that the
+// caller's thread has used; both in nanoseconds. They differ when others use the core:
+// that must not look like load of our own.
+func NewHub(limits Limits, nanos, cpu func() int64) *Hub {
 	h := &Hub{
 		streams: map[uint64]*Stream{}, wheels: map[*conf.Vhost]*Wheel{},
-		limits: limits, nanos: nanos,
+		limits: limits, nanos: nanos, cpu: cpu,
 	}
 	h.scratch.iov = make([][]byte, 0, vectorsMax+1)
 	h.scratch.pos = make([]int64, 0, vectorsMax+1)

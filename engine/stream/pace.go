@@ -3,20 +3,22 @@
 package stream
 
 // The steps by which the merge period follows the load. Below calmMs the period grows as
-// soon as writing takes more than a fifth of the core: merging 300 ms worth of messages
+// soon as writing takes more than a good quarter of the core: merging 300 ms worth of messages
 // costs a third of writing each frame, and nobody notices the delay. Beyond it latency is
 // only given up when the core is nearly used up.
 const (
-	periodMinMs = 40
+	periodMinMs = 80 // below it merging two frames of 25 per second saves nothing
 	calmMs      = 300
 	periodMaxMs = 700
 
-	flushHigh, flushLow = 0.20, 0.09 // share of the core spent in writes
+	flushHigh, flushLow = 0.28, 0.20 // share of the core spent in writes
+	flushIdle           = 0.12       // at periodMinMs: twice of it is what writing each frame costs
 	busyHigh, busyLow   = 0.80, 0.60 // share of the core in all
 
-	windowNs = 100_000_000
-	stepUp   = 1.25
-	stepDown = 0.90
+	windowNs  = 100_000_000
+	smoothing = 0.2 // weight of the newest window
+	stepUp    = 1.25
+	stepDown  = 0.90
 )
 
 // Pace chooses the merge period from how busy the loop is. *loop-owned*.
@@ -26,13 +28,13 @@ type Pace struct {
 	BusyShare  float64 // share of the core that the loop used, smoothed
 
 	since   int64 // start of the window, ns
-	spent   int64 // ns spent writing in the window
-	began   int64 // start of the walk under way, ns
+	spent   int64 // CPU time spent writing in the window, ns
+	began   int64 // CPU time at the start of the walk under way, ns
 	busyCPU int64 // CPU time at the start of the window, ns
 }
 
-func (p *Pace) flushing(nowNs int64) { p.began = nowNs }
-func (p *Pace) flushed(nowNs int64)  { p.spent += nowNs - p.began }
+func (p *Pace) flushing(cpuNs int64) { p.began = cpuNs }
+func (p *Pace) flushed(cpuNs int64)  { p.spent += cpuNs - p.began }
 
 // Adapt looks at the window that ends now; cpuNs is the CPU time that the loop's thread
 // has used so far. It does nothing before the window is full.
@@ -45,7 +47,7 @@ func (p *Pace) Adapt(nowNs, cpuNs int64) {
 	if elapsed < windowNs {
 		return
 	}
-	smooth := func(old, now float64) float64 { return old + (now-old)*0.3 }
+	smooth := func(old, now float64) float64 { return old + (now-old)*smoothing }
 	p.FlushShare = smooth(p.FlushShare, float64(p.spent)/float64(elapsed))
 	p.BusyShare = smooth(p.BusyShare, float64(cpuNs-p.busyCPU)/float64(elapsed))
 	p.since, p.busyCPU, p.spent = nowNs, cpuNs, 0
@@ -54,14 +56,14 @@ func (p *Pace) Adapt(nowNs, cpuNs int64) {
 
 func (p *Pace) next() int64 {
 	up := max(periodMinMs, int64(float64(p.PeriodMs)*stepUp))
-	down := int64(float64(p.PeriodMs) * stepDown)
-	if down < periodMinMs {
+	down := max(periodMinMs, int64(float64(p.PeriodMs)*stepDown))
+	if p.FlushShare < flushIdle && down == periodMinMs {
 		down = 0
 	}
 	switch {
 	case p.PeriodMs < calmMs && p.FlushShare > flushHigh:
 		return min(up, calmMs)
-	case p.PeriodMs <= calmMs && p.FlushShare < flushLow:
+	case p.PeriodMs > 0 && p.PeriodMs <= calmMs && p.FlushShare < flushLow:
 		return down
 	case p.PeriodMs >= calmMs && p.BusyShare > busyHigh:
 		return min(up, periodMaxMs)

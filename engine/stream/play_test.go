@@ -34,7 +34,7 @@ func TestJoinInMidGOPStartsWithTheKeyframe(t *testing.T) {
 	p := b.join()
 	b.video(6080, interframe(6, 100))
 	expect(t, p.messages(),
-		d(10, "meta"), a(10, audioHeader(1)), v(10, videoHeader(1)), // stamped like the first frame
+		d(0, "meta"), a(0, audioHeader(1)), v(0, videoHeader(1)), // stamped like the earliest frame
 		v(10, keyframe(3, 70_000)), a(0, audioFrame(4, 50)), v(50, interframe(5, 100)), v(90, interframe(6, 100)))
 }
 

@@ -76,7 +76,7 @@ func (s *Stream) Join(conn Conn, owner Owner, limitMs, nowMs int64) *Player {
 	pos, ok := s.gop.start(&s.log)
 	if !ok {
 		pos = s.log.head
-		p.waitForKey(s.clock.head)
+		p.awaitKey()
 		p.greet = p.lead && s.Published()
 	}
 	p.pos = pos
@@ -87,12 +87,18 @@ func (s *Stream) Join(conn Conn, owner Owner, limitMs, nowMs int64) *Player {
 	return p
 }
 
-// waitForKey leaves video out until the next keyframe, unless older video is still to
-// be sent.
-func (c *Cursor) waitForKey(streamTime int64) {
-	if c.pos == c.log.head || !c.started {
-		c.waitKey, c.waitFrom = true, streamTime
+// keepLead takes the headers that the player still needs for what lies before it, because
+// the stream is about to forget them. They go out before the next message begins.
+func (p *Player) keepLead() {
+	i := p.log.find(p.pos)
+	if !p.lead || i == p.log.records.next {
+		return
 	}
+	before := &p.pre
+	if !p.atBoundary() {
+		before = &p.ctl
+	}
+	*before = p.introduceLead(p.stream, p.time(p.log.records.at(i).time), *before)
 }
 
 // Leave removes the player. What is left of the message under way, and replies that
@@ -197,7 +203,7 @@ func (p *Player) Receive(t Track, on bool, nowMs int64) {
 	p.synced = p.synced.without(t)
 	p.lead = true
 	if t == Video {
-		p.waitKey, p.waitFrom = true, p.stream.clock.head
+		p.awaitKey()
 	}
 	p.Flush(nowMs)
 }
@@ -257,11 +263,14 @@ func (p *Player) flushOne(nowMs int64) {
 	p.retryAt = max(nowMs+1, int64(p.nextSend))
 }
 
-// settled notes that everything is out.
+// settled notes that everything is out that may go out now.
 //
 //srsd:hot
 func (p *Player) settled(nowMs int64) {
-	p.flushed, p.progress, p.seq = nowMs, nowMs, p.log.records.next
+	p.progress = nowMs
+	if p.pos == p.log.head { // a paused player falls behind all the same
+		p.flushed, p.seq = nowMs, p.log.records.next
+	}
 	p.stream.wheel.cool(p)
 	if p.ended && !p.dead {
 		p.ended, p.limitMs = false, 0
@@ -391,8 +400,8 @@ func (p *Player) behindMs() int64 {
 // Its own time goes on without a gap when jitter correction is full.
 func (p *Player) forward() {
 	s := p.stream
-	if i := p.log.find(p.pos); i < p.log.records.next && p.started && s.clock.squeezes() {
-		p.startAt = int64(p.time(p.log.records.at(i).time))
+	if p.started && s.clock.squeezes() && p.pos < s.log.head {
+		p.startAt = int64(p.time(p.latest()))
 		p.started = false
 	}
 	p.Skipped++
@@ -410,7 +419,7 @@ func (p *Player) forward() {
 		p.move(pos)
 	} else {
 		p.move(p.log.head)
-		p.waitKey, p.waitFrom = true, s.clock.head
+		p.awaitKey()
 	}
 	s.trim()
 }

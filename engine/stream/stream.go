@@ -100,11 +100,16 @@ func (s *Stream) Publish(owner any) error {
 	s.Counters = Counters{}
 	s.hasVideo = false
 	if !s.vhost.Play.ReduceSequenceHeader {
+		for _, p := range s.players {
+			p.keepLead()
+		}
 		s.forgetHeaders()
 	}
 	s.clock.restart()
 	for _, p := range s.players {
-		p.waitForKey(s.clock.head)
+		if p.pos == s.log.head || !p.started {
+			p.awaitKey() // unless older video is still to be sent
+		}
 		if p.pos == s.log.head && !s.vhost.Play.ReduceSequenceHeader {
 			p.lead = false // everything that the player needs is still to come
 		}

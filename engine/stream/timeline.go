@@ -157,11 +157,14 @@ func (t *timeline) advance(track Track, p *place, nowMs int64) {
 		if t.keeps() {
 			// What the other tracks' chains end with belongs to the last publisher's clock.
 			t.seen = trackSet(0).with(track)
-			t.head = p.time
 		}
 	}
 	t.input, t.offset = p.input, p.offset
-	t.head = max(t.head, p.time)
+	if p.absolute {
+		t.head = p.time // kept as it is, so the clock may have gone back
+	} else {
+		t.head = max(t.head, p.time)
+	}
 	t.wallMs = nowMs
 }
 

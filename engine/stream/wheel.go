@@ -32,12 +32,13 @@ type Wheel struct {
 	pin   bool // min_latency: never merge
 	capMs int64
 
-	live   []*Stream // streams with players
-	total  int       // their players
-	si, pi int       // where the wheel stands: live[si].players[pi]
-	credit float64   // players that are due and were not visited yet
-	passes []*Stream // streams that are being passed over
+	live   []*Stream     // streams with players
+	total  int           // their players
+	si, pi int           // where the wheel stands: live[si].players[pi]
+	credit float64       // players that are due and were not visited yet
+	passes ring[*Stream] // streams that are being passed over; nil where one has ended
 	hot    []*Player
+	hi     int // place in hot where the last retry stopped
 }
 
 func newWheel(h *Hub, vhost *conf.Vhost) *Wheel {
@@ -81,33 +82,34 @@ func (s *Stream) Flush(nowMs int64) {
 		return
 	}
 	s.pass = pass{active: true}
-	w.passes = append(w.passes, s)
-	w.hub.Pace.flushing(w.hub.nanos())
+	w.passes.push(s)
+	w.hub.Pace.flushing(w.hub.cpu())
 	w.walk(nowMs, w.hub.nanos()+sliceNs)
-	w.hub.Pace.flushed(w.hub.nanos())
+	w.hub.Pace.flushed(w.hub.cpu())
 }
 
 // walk goes on with the passes until the deadline. It returns whether some are left.
 func (w *Wheel) walk(nowMs, deadline int64) bool {
-	for len(w.passes) > 0 {
-		s := w.passes[0]
-		for s.pass.next < len(s.players) {
+	visits := 0
+	for w.passes.len() > 0 {
+		s := *w.passes.at(w.passes.first)
+		for s != nil && s.pass.next < len(s.players) {
 			s.players[s.pass.next].Flush(nowMs)
 			s.pass.next++
-			if s.pass.next%clockCheckEvery == 0 && w.hub.nanos() > deadline {
+			if visits++; visits%clockCheckEvery == 0 && w.hub.nanos() > deadline {
 				return true
 			}
 		}
-		if s.pass.again {
-			s.pass = pass{active: true}
-			w.passes = append(w.passes[1:], s) // behind the others: fair between streams
+		w.passes.pop()
+		if s == nil {
 			continue
 		}
-		s.pass = pass{}
-		w.passes[0] = nil
-		w.passes = w.passes[1:]
+		again := s.pass.again
+		s.pass = pass{active: again}
+		if again {
+			w.passes.push(s) // behind the others: fair between streams
+		}
 	}
-	w.passes = w.passes[:0]
 	return false
 }
 
@@ -115,14 +117,16 @@ func (w *Wheel) walk(nowMs, deadline int64) bool {
 // left that was due already: the caller then ticks again as soon as input was handled.
 func (h *Hub) Tick(nowMs, dtMs int64) (again bool) {
 	start := h.nanos()
-	h.Pace.flushing(start)
+	h.Pace.flushing(h.cpu())
 	deadline := start + sliceNs
-	for _, w := range h.order {
+	for i := range h.order {
+		w := h.order[(h.first+i)%len(h.order)]
 		again = w.walk(nowMs, deadline) || again
 		again = w.retry(nowMs, deadline) || again
 		again = w.turn(nowMs, dtMs, deadline) || again
 	}
-	h.Pace.flushed(h.nanos())
+	h.first++ // the next tick begins with another vhost, so that none lives on the rest of the slice
+	h.Pace.flushed(h.cpu())
 	return again
 }
 
@@ -135,7 +139,7 @@ func (w *Wheel) turn(nowMs, dtMs, deadline int64) (again bool) {
 		return false
 	}
 	period := w.PeriodMs()
-	turnMs := max(period, restTurnMs)
+	turnMs := int64(restTurnMs)
 	if period > 0 {
 		turnMs = period
 	}
@@ -220,17 +224,22 @@ func (w *Wheel) cool(p *Player) {
 	p.hot, p.backoff = -1, 0
 }
 
-// retry serves the hot players whose time has come.
+// retry serves the hot players whose time has come. It goes on where the last one ran out
+// of time: players that are tried every few ms must not keep it from the others.
 func (w *Wheel) retry(nowMs, deadline int64) (again bool) {
-	// From the end: a player that cools down is replaced by the last one, which was served.
-	for i := len(w.hot) - 1; i >= 0; i-- { //nolint:modernize // hot shrinks under the walk
-		p := w.hot[i]
+	visits := 0
+	for n := len(w.hot); n > 0 && len(w.hot) > 0; n-- {
+		if w.hi == 0 || w.hi > len(w.hot) {
+			w.hi = len(w.hot)
+		}
+		w.hi-- // downwards: where one cools down, the last of the list takes its place
+		p := w.hot[w.hi]
 		if p.retryAt > nowMs {
 			continue
 		}
 		p.Flush(nowMs)
-		if i%clockCheckEvery == 0 && w.hub.nanos() > deadline {
-			return i > 0
+		if visits++; visits%clockCheckEvery == 0 && w.hub.nanos() > deadline {
+			return n > 1
 		}
 	}
 	return false
@@ -256,14 +265,27 @@ func (w *Wheel) left(s *Stream, p *Player) {
 	}
 }
 
+// unlist takes s out of live. What was visited in this turn stays before the wheel, and
+// what was not stays behind it.
 func (w *Wheel) unlist(s *Stream) {
-	if s.liveIndex < 0 {
+	hole := s.liveIndex
+	if hole < 0 {
 		return
 	}
+	put := func(i int, s *Stream) { w.live[i], s.liveIndex = s, i }
 	last := len(w.live) - 1
-	moved := w.live[last]
-	w.live[s.liveIndex] = moved
-	moved.liveIndex = s.liveIndex
+	switch {
+	case hole == w.si:
+		w.pi = 0
+	case hole < w.si && w.si <= last:
+		put(hole, w.live[w.si-1])
+		put(w.si-1, w.live[w.si])
+		hole = w.si
+		w.si--
+	}
+	if hole != last {
+		put(hole, w.live[last])
+	}
 	w.live[last] = nil
 	w.live = w.live[:last]
 	s.liveIndex = -1
@@ -275,10 +297,9 @@ func (w *Wheel) forget(s *Stream) {
 	if !s.pass.active {
 		return
 	}
-	for i, other := range w.passes {
-		if other == s {
-			w.passes = append(w.passes[:i], w.passes[i+1:]...)
-			break
+	for i := w.passes.first; i < w.passes.next; i++ {
+		if *w.passes.at(i) == s {
+			*w.passes.at(i) = nil
 		}
 	}
 	s.pass = pass{}

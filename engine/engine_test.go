@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: MIT
+
+package engine
+
+import (
+	"context"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/panjf2000/gnet/v2"
+	gneterrors "github.com/panjf2000/gnet/v2/pkg/errors"
+
+	"srsd/engine/session"
+	"srsd/proto/rtmp/msg"
+)
+
+// TestPublishPlay is the whole way once: an encoder, players before and after it.
+func TestPublishPlay(t *testing.T) {
+	s := start(t, "", "")
+	early := s.dial().play("show")
+	enc := s.dial().publish("show")
+	enc.video(0, keyframe(1, 40_000))
+	enc.audio(10, audioFrame(2, 300))
+	enc.video(40, interframe(3, 5000))
+	late := s.dial().play("show")
+	for _, c := range []*client{early, late} {
+		for _, want := range [][]byte{keyframe(1, 40_000), audioFrame(2, 300), interframe(3, 5000)} {
+			if got := c.frame(); got.body != string(want) {
+				t.Errorf("got %d bytes of type %d, want %d bytes", len(got.body), got.Type, len(want))
+			}
+		}
+	}
+	_ = enc.conn.Close()
+	eventually(t, "the stream has no publisher", func() (done bool) {
+		s.do(func(l *loop) { done = l.env.Stats.Publishers == 0 })
+		return done
+	})
+	again := s.dial().publish("show")
+	again.video(0, keyframe(4, 100))
+	if got := early.frame(); got.body != string(keyframe(4, 100)) {
+		t.Error("the player did not go on with the next publisher")
+	}
+}
+
+// TestResets: 300 players vanish while they are being written to. The others lose nothing.
+func TestResets(t *testing.T) {
+	s := start(t, "", "")
+	enc := s.dial().publish("show")
+	stay := s.dial().play("show")
+	leave := make([]*client, 300)
+	for i := range leave {
+		leave[i] = s.dial().play("show")
+	}
+	const frames = 150
+	go func() {
+		for i, c := range leave {
+			c.reset()
+			if i%20 == 0 {
+				time.Sleep(time.Millisecond)
+			}
+		}
+	}()
+	for i := range frames {
+		body := interframe(i, 8000)
+		if i%10 == 0 {
+			body = keyframe(i, 8000)
+		}
+		enc.video(uint32(i*40), body)
+		if i%5 == 0 {
+			time.Sleep(time.Millisecond)
+		}
+	}
+	for i := range frames {
+		want := interframe(i, 8000)
+		if i%10 == 0 {
+			want = keyframe(i, 8000)
+		}
+		if got := stay.frame(); got.body != string(want) {
+			t.Fatalf("frame %d differs", i)
+		}
+	}
+	eventually(t, "two sessions left", func() bool { return s.sessions() == 2 })
+	s.do(func(l *loop) {
+		if l.env.Stats.Panics != 0 || l.hub.Players() != 1 || len(l.later) != 0 {
+			t.Errorf("%d panics, %d players, %d to settle", l.env.Stats.Panics, l.hub.Players(), len(l.later))
+		}
+	})
+	enc.video(10_000, keyframe(1, 50))
+	stay.frame()
+}
+
+// TestShutdown: 200 players and their publisher are gone within a second.
+func TestShutdown(t *testing.T) {
+	s := start(t, "", "")
+	enc := s.dial().publish("show")
+	players := make([]*client, 200)
+	for i := range players {
+		players[i] = s.dial().play("show")
+	}
+	enc.video(0, keyframe(1, 1000))
+	begin := time.Now()
+	s.stop()
+	if err := s.wait(); err != nil {
+		t.Errorf("Run: %v", err)
+	}
+	if d := time.Since(begin); d > time.Second {
+		t.Errorf("it took %v", d)
+	}
+	for _, c := range players {
+		c.ended()
+	}
+	if _, err := net.Dial("tcp", s.addr); err == nil {
+		t.Error("it still listens")
+	}
+	eventually(t, "201 lines of log", func() bool { return s.log.count("reason=shutdown") == 201 })
+}
+
+// TestWatch: a loop that has ended, or hangs, ends Run with an error.
+func TestWatch(t *testing.T) {
+	quick := func(e *Engine) { e.lifeSign = 10 * time.Millisecond }
+	t.Run("healthy", func(t *testing.T) {
+		s := start(t, "", "", quick)
+		time.Sleep(500 * time.Millisecond)
+		s.stop()
+		if err := s.wait(); err != nil {
+			t.Error(err)
+		}
+	})
+	t.Run("ended", func(t *testing.T) {
+		s := start(t, "", "", quick)
+		s.dial().play("show")
+		s.do(func(*loop) {})
+		err := s.e.loop.events.Execute(context.Background(), gnet.RunnableFunc(func(context.Context) error {
+			return gneterrors.ErrEngineShutdown
+		}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.wait(); err == nil || !strings.Contains(err.Error(), ErrLoopStopped.Error()) {
+			t.Errorf("Run: %v", err)
+		}
+	})
+	t.Run("hangs", func(t *testing.T) {
+		s := start(t, "", "", quick)
+		s.dial().play("show")
+		hold := make(chan struct{})
+		s.post(func() { <-hold })
+		begin := time.Now()
+		if err := s.wait(); err == nil || !strings.Contains(err.Error(), ErrLoopStopped.Error()) {
+			t.Errorf("Run: %v", err)
+		}
+		if d := time.Since(begin); d > 5*time.Second {
+			t.Errorf("it took %v", d)
+		}
+		close(hold)
+		eventually(t, "the loop ends after all", func() bool { return s.e.loop.post(func() {}) != nil })
+	})
+}
+
+// TestStandstill: when the server itself stood still for longer than normal_timeout, it reads
+// what waits before it calls a publisher silent.
+func TestStandstill(t *testing.T) {
+	s := start(t, "", "publish { normal_timeout 500; }")
+	encoders := make([]*client, 10) // a tick looks at some of the sessions only
+	for i := range encoders {
+		encoders[i] = s.dial().publish("show" + string(rune('a'+i)))
+		encoders[i].audio(0, audioFrame(1, 50))
+	}
+	s.post(func() { time.Sleep(1100 * time.Millisecond) })
+	for i := range 12 {
+		for _, enc := range encoders {
+			enc.audio(uint32(i*20), audioFrame(i, 50))
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	if n := s.sessions(); n != len(encoders) {
+		t.Errorf("%d publishers are left:\n%s", n, s.log)
+	}
+	eventually(t, "the publishers stop for real", func() bool { return s.sessions() == 0 })
+	s.do(func(l *loop) {
+		if n := l.env.Stats.Count(session.ReasonPublishTimeout); n != int64(len(encoders)) {
+			t.Errorf("%d closed for their silence", n)
+		}
+	})
+}
+
+// TestSummary: one line per pithy_print_ms while somebody is there.
+func TestSummary(t *testing.T) {
+	s := start(t, "pithy_print_ms 100;", "")
+	time.Sleep(300 * time.Millisecond)
+	if n := s.log.count("summary"); n != 0 {
+		t.Errorf("%d summaries of an idle server", n)
+	}
+	s.dial().publish("show")
+	s.dial().play("show")
+	eventually(t, "a summary of both", func() bool {
+		return s.log.count("connections=2 streams=1 publishers=1 players=1") > 0
+	})
+}
+
+// TestPingFlood: a client that asks and never reads is closed, and others do not wait (K03).
+func TestPingFlood(t *testing.T) {
+	s := start(t, "", "")
+	other := s.dial()
+	other.connect()
+	other.await("NetConnection.Connect.Success")
+	flood := s.dial()
+	flood.connect()
+	_ = flood.conn.SetReadBuffer(4096)
+	for deadline := time.Now().Add(patience); ; {
+		_ = flood.conn.SetWriteDeadline(deadline)
+		body := msg.AppendUserControl(nil, msg.UserControl{Event: msg.EventPingRequest})
+		var b []byte
+		for range 3000 {
+			b = append(b, 2, 0, 0, 0, 0, 0, 6, msg.TypeUserControl, 0, 0, 0, 0)
+			b = append(b, body...)
+		}
+		if _, err := flood.conn.Write(b); err != nil {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("the flood was served for ever")
+		}
+	}
+	other.ping(1)
+	other.next("a pong", func(m heard) bool { return m.Type == msg.TypeUserControl })
+	s.do(func(l *loop) {
+		if l.env.Stats.Count(session.ReasonSlow) != 1 {
+			t.Errorf("not closed for not reading:\n%s", s.log)
+		}
+	})
+}

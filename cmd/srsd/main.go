@@ -46,7 +46,7 @@ Try it:
 conf/full.conf lists every directive with its default. Every directive can also be given as an environment
 variable: vhost.play.gop_cache is SRS_VHOST_PLAY_GOP_CACHE; the environment wins over the file.
 
-Signals: SIGINT and SIGTERM end the server; SIGUSR1 reopens the log file.`
+Signals: SIGINT, SIGTERM and SIGQUIT end the server; SIGUSR1 reopens the log file.`
 
 func main() {
 	os.Exit(run(os.Args[1:], os.Environ(), os.Stdout, os.Stderr))
@@ -142,6 +142,11 @@ func load(f *flags, environ []string) (cfg *conf.Config, warnings []conf.Warning
 
 // serve runs the server until a signal ends it.
 func serve(cfg *conf.Config, warnings []conf.Warning, name string, console io.Writer) error {
+	// First of all: until they are asked for, these signals end the process without a word.
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGQUIT)
+	defer stop()
+	others := make(chan os.Signal, 8)
+	signal.Notify(others, syscall.SIGUSR1, syscall.SIGHUP)
 	if err := os.Chdir(cfg.WorkDir); err != nil {
 		return fmt.Errorf("srsd: work_dir: %w", err)
 	}
@@ -169,9 +174,7 @@ func serve(cfg *conf.Config, warnings []conf.Warning, name string, console io.Wr
 	for _, w := range warnings {
 		log.Warn("", w.Msg, zap.Stringer("at", w.Pos))
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
-	defer stop()
-	go otherSignals(ctx, log)
+	go handle(ctx, others, log)
 	err = e.Run(ctx)
 	if err != nil {
 		log.Error("", "the server cannot go on", zap.Error(err))
@@ -190,15 +193,13 @@ func openLog(cfg *conf.Config, console io.Writer) (*journal.Log, error) {
 	return journal.New(o)
 }
 
-// otherSignals handles what neither ends the server nor may end it by default.
-func otherSignals(ctx context.Context, log *journal.Log) {
-	c := make(chan os.Signal, 1)
-	signal.Notify(c, syscall.SIGUSR1, syscall.SIGHUP)
+// handle takes the signals that do not end the server.
+func handle(ctx context.Context, signals <-chan os.Signal, log *journal.Log) {
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case sig := <-c:
+		case sig := <-signals:
 			if sig == syscall.SIGUSR1 {
 				log.Reopen()
 				continue

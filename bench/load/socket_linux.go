@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: MIT
+
+package load
+
+import (
+	"fmt"
+	"net/netip"
+	"os"
+	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// poller waits for many sockets. Loop-owned.
+type poller struct {
+	fd     int
+	raw    [eventsMax]unix.EpollEvent
+	events [eventsMax]event
+}
+
+func newPoller() (*poller, error) {
+	fd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
+	if err != nil {
+		return nil, os.NewSyscallError("epoll_create1", err)
+	}
+	return &poller{fd: fd}, nil
+}
+
+func (p *poller) close() { _ = unix.Close(p.fd) }
+
+func (w wanted) mask() uint32 {
+	if w == wantReadWrite {
+		return unix.EPOLLIN | unix.EPOLLOUT
+	}
+	return unix.EPOLLIN
+}
+
+// add watches fd. Closing it ends that.
+func (p *poller) add(fd int, w wanted, index, life int32) error {
+	ev := unix.EpollEvent{Events: w.mask(), Fd: index, Pad: life}
+	return os.NewSyscallError("epoll_ctl", unix.EpollCtl(p.fd, unix.EPOLL_CTL_ADD, fd, &ev))
+}
+
+// change replaces what fd waits for.
+func (p *poller) change(fd int, w wanted, index, life int32) error {
+	ev := unix.EpollEvent{Events: w.mask(), Fd: index, Pad: life}
+	return os.NewSyscallError("epoll_ctl", unix.EpollCtl(p.fd, unix.EPOLL_CTL_MOD, fd, &ev))
+}
+
+// wait returns what happened, at the latest after d, rounded up to a millisecond;
+// at once if d <= 0. The events are valid until the next call.
+func (p *poller) wait(d time.Duration) ([]event, error) {
+	timeoutMs := int((max(d, 0) + time.Millisecond - 1) / time.Millisecond)
+	n, err := unix.EpollWait(p.fd, p.raw[:], timeoutMs)
+	if err == unix.EINTR {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, os.NewSyscallError("epoll_wait", err)
+	}
+	const broken = unix.EPOLLHUP | unix.EPOLLERR
+	for i := range n {
+		r := &p.raw[i]
+		p.events[i] = event{
+			index: r.Fd, life: r.Pad,
+			readable: r.Events&(unix.EPOLLIN|broken) != 0,
+			writable: r.Events&(unix.EPOLLOUT|broken) != 0,
+		}
+	}
+	return p.events[:n], nil
+}
+
+// dial begins to connect to remote. The socket is writable when that has ended;
+// connectError says how.
+//
+//	source  in: the local address; the zero value lets the kernel choose
+func dial(remote netip.AddrPort, source netip.Addr) (fd int, err error) {
+	family := unix.AF_INET
+	if remote.Addr().Is6() {
+		family = unix.AF_INET6
+	}
+	fd, err = unix.Socket(family, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return -1, os.NewSyscallError("socket", err)
+	}
+	defer func() {
+		if err != nil {
+			_ = unix.Close(fd)
+		}
+	}()
+	if err := unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1); err != nil {
+		return -1, os.NewSyscallError("setsockopt", err)
+	}
+	if source.IsValid() {
+		// The port is chosen by connect, so that each remote address has all ports.
+		if err := unix.SetsockoptInt(fd, unix.SOL_IP, unix.IP_BIND_ADDRESS_NO_PORT, 1); err != nil {
+			return -1, os.NewSyscallError("setsockopt", err)
+		}
+		if err := unix.Bind(fd, sockaddr(netip.AddrPortFrom(source, 0))); err != nil {
+			return -1, fmt.Errorf("source %s: %w", source, os.NewSyscallError("bind", err))
+		}
+	}
+	if err := unix.Connect(fd, sockaddr(remote)); err != nil && err != unix.EINPROGRESS {
+		return -1, os.NewSyscallError("connect", err)
+	}
+	return fd, nil
+}
+
+func sockaddr(a netip.AddrPort) unix.Sockaddr {
+	if a.Addr().Is4() {
+		return &unix.SockaddrInet4{Port: int(a.Port()), Addr: a.Addr().As4()}
+	}
+	return &unix.SockaddrInet6{Port: int(a.Port()), Addr: a.Addr().As16()}
+}
+
+// connectError is how a dial has ended.
+func connectError(fd int) error {
+	n, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_ERROR)
+	if err != nil {
+		return os.NewSyscallError("getsockopt", err)
+	}
+	if n != 0 {
+		return os.NewSyscallError("connect", unix.Errno(n))
+	}
+	return nil
+}
+
+// transfer is recv or send, without telling the Go scheduler: the socket does not
+// block, so the call is short, and the hand-off would cost more than it.
+//
+//srsd:hot
+func transfer(call uintptr, fd int, p *byte, n, flags int) (int, error) {
+	for {
+		r, _, errno := unix.RawSyscall6(call, uintptr(fd), uintptr(unsafe.Pointer(p)), uintptr(n), uintptr(flags), 0, 0)
+		if errno == 0 {
+			return int(r), nil
+		}
+		if errno == unix.EAGAIN {
+			return 0, errAgain
+		}
+		if errno != unix.EINTR {
+			return 0, errno
+		}
+	}
+}
+
+// receive reads into b, which is not empty. 0 bytes: the server has closed.
+//
+//srsd:hot
+func receive(fd int, b []byte) (int, error) {
+	return transfer(unix.SYS_RECVFROM, fd, &b[0], len(b), unix.MSG_DONTWAIT)
+}
+
+// discardMax is how much one discard may take: bytes. All that a socket can hold.
+const discardMax = 1 << 30
+
+// discard throws away what has been received, inside the kernel, and returns how
+// much it was. 0 bytes: the server has closed. Source: man 7 tcp, MSG_TRUNC.
+//
+//srsd:hot
+func discard(fd int) (int, error) {
+	return transfer(unix.SYS_RECVFROM, fd, nil, discardMax, unix.MSG_TRUNC|unix.MSG_DONTWAIT)
+}
+
+// send writes what the socket takes of b, which is not empty.
+//
+//srsd:hot
+func send(fd int, b []byte) (int, error) {
+	return transfer(unix.SYS_SENDTO, fd, &b[0], len(b), unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL)
+}
+
+// closeSocket closes fd; reset: with RST, as a connection that is cut off, which
+// also leaves no port in TIME_WAIT.
+func closeSocket(fd int, reset bool) {
+	if reset {
+		_ = unix.SetsockoptLinger(fd, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1})
+	}
+	_ = unix.Close(fd)
+}

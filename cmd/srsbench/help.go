@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: MIT
+
+package main
+
+// Help implements kong.HelpProvider.
+func (*playCmd) Help() string {
+	return `The streams must be there; what srsbench publishes carries its send time, so that players, also of
+another srsbench, find out the latency.
+
+Examples:
+  srsbench play rtmp://127.0.0.1/live/livestream -n 500
+  srsbench play rtmp://edge1/live/s rtmp://edge2/live/s -s 10 -n 4000 --rate 800     # s0 to s9 of two edges
+  srsbench play http://127.0.0.1:8080/live/livestream.flv -n 2000 --pid $(pidof srsd)
+  srsbench play rtmp://127.0.0.1/live/cam%03d -s 20 -n 1000 --threads 2 --json out.json`
+}
+
+// Help implements kong.HelpProvider.
+func (*publishCmd) Help() string {
+	return `Without -f a valid H.264 and AAC stream is generated: any player shows it.
+
+Examples:
+  srsbench publish rtmp://127.0.0.1/live/livestream -d 1h
+  srsbench publish rtmp://127.0.0.1/live/s -n 800 --pid $(pidof srsd)                # s0 to s799
+  srsbench publish rtmp://127.0.0.1/live/s -n 3000 --batch 250ms                     # 4 writes per second
+  srsbench publish rtmp://127.0.0.1/live/hd --size 1920x1080 --fps 50 --gop 100 --kbps 6000
+  srsbench publish rtmp://127.0.0.1/live/livestream -f movie.flv`
+}
+
+// Help implements kong.HelpProvider.
+func (*mixedCmd) Help() string {
+	return `Examples:
+  srsbench mixed rtmp://127.0.0.1/live/s -n 4000 --rate 800 --pid $(pidof srsd)      # one stream, 4,000 players
+  srsbench mixed rtmp://127.0.0.1/live/s -p 200 -n 2000                              # 200 streams, 10 players each
+  srsbench mixed http://127.0.0.1:8080/live/s.flv --publish-url rtmp://127.0.0.1/live/s -n 2000
+  ulimit -n 20000; taskset -c 1 srsbench mixed rtmp://127.0.0.1/live/s -n 19500 --kbps 600 --rate 1000`
+}
+
+// Help implements kong.HelpProvider.
+func (*churnCmd) Help() string {
+	return `-n players join; then, for the duration, --churn of them leave and as many join, each second. The figure to
+look at is "first picture": that of the players that joined meanwhile. A player leaves only once it has had its
+picture, so a slow server cannot hide behind players that gave up.
+
+Examples:
+  srsbench churn rtmp://127.0.0.1/live/s -n 1000 --churn 100 -d 30s
+  srsbench churn rtmp://127.0.0.1/live/livestream -p 0 -n 500 --churn 20             # of a stream that is there`
+}
+
+// Help implements kong.HelpProvider.
+func (*stormCmd) Help() string {
+	return `-n players join and play; then all connections are reset, and all players connect again within --within.
+One that is turned away tries again every 500 ms. The figure to look at is "all back".
+
+Examples:
+  srsbench storm rtmp://127.0.0.1/live/s -n 5000 --rate 1000 --pid $(pidof srsd)
+  srsbench storm rtmp://127.0.0.1/live/s -n 5000 --within 5s`
+}

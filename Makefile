@@ -1,7 +1,7 @@
 # make help lists what can be made. Everything that is built goes to objs/.
 
 GO         ?= go
-VERSION    ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+COMMIT     ?= $(shell git describe --always --dirty 2>/dev/null || echo unknown)
 TESTFLAGS  ?=
 FUZZTIME   ?= 20s
 BENCHCOUNT ?= 6
@@ -19,7 +19,7 @@ INTEROP := engine/interop
 all: build
 
 build: ## objs/srsd, and the other commands of cmd/ (the default)
-	CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -ldflags '-X main.version=$(VERSION)' -o objs/ ./cmd/...
+	CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -ldflags '-X main.commit=$(COMMIT)' -o objs/ ./cmd/...
 
 test: peers build unit interop ## all tests; installs ffmpeg, rtmpdump, tshark if it may
 

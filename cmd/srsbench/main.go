@@ -17,8 +17,11 @@ import (
 	"srsd/bench/load"
 )
 
-// version is set at build time: -ldflags "-X main.version=...".
-var version = "0.1.0-dev"
+// commit is set at build time: -ldflags "-X main.commit=...".
+var commit = "devel"
+
+// version is the release, and the commit that it was built from.
+var version = "0.1.0+" + commit
 
 // Exit codes.
 const (

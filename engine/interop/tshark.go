@@ -49,7 +49,10 @@ func (c *capture) stop(t *testing.T) {
 func (c *capture) fields(t *testing.T, filter string, fields ...string) []string {
 	t.Helper()
 	// The dissector ignores an announced chunk size above its preference (32768 by default).
-	args := []string{"-o", "rtmpt.max_packet_size:131072", "-r", c.file, "-d", fmt.Sprintf("tcp.port==%d,rtmpt", c.port), "-Y", filter, "-T", "fields"}
+	args := []string{
+		"-o", "rtmpt.max_packet_size:131072", "-r", c.file,
+		"-d", fmt.Sprintf("tcp.port==%d,rtmpt", c.port), "-Y", filter, "-T", "fields",
+	}
 	for _, f := range fields {
 		args = append(args, "-e", f)
 	}

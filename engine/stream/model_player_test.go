@@ -363,6 +363,7 @@ func (m *machine) check() {
 
 func (m *machine) sleep() {
 	m.b.sleep(rapid.SampledFrom([]int64{4, 40, 400, 3000}).Draw(m.t, "ms"))
+	m.check()
 }
 
 func (m *machine) load() {

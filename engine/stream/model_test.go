@@ -4,6 +4,7 @@ package stream
 
 import (
 	"encoding/binary"
+	"fmt"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -47,15 +48,19 @@ type draft struct {
 // order, every player gets whole messages, in order, with exact payloads and times, and
 // the hub keeps its books right.
 func TestModel(outer *testing.T) {
-	rapid.Check(outer, func(t *rapid.T) {
-		m := newMachine(outer, t)
-		m.invariants()
-		for range rapid.IntRange(1, 150).Draw(t, "steps") {
-			m.step()
-			m.invariants()
-		}
-		m.end()
-	})
+	for _, chunkSize := range []int{128, 4096, 60_000} {
+		outer.Run(fmt.Sprintf("chunks of %d", chunkSize), func(outer *testing.T) {
+			rapid.Check(outer, func(t *rapid.T) {
+				m := newMachine(outer, t, chunkSize)
+				m.invariants()
+				for range rapid.IntRange(1, 150).Draw(t, "steps") {
+					m.step()
+					m.invariants()
+				}
+				m.end()
+			})
+		})
+	}
 }
 
 // action has a name, so that a failure tells what was done.
@@ -115,13 +120,13 @@ func (m *machine) step() {
 	}
 }
 
-func newMachine(outer *testing.T, t *rapid.T) *machine {
+func newMachine(outer *testing.T, t *rapid.T, chunkSize int) *machine {
 	m := &machine{t: t}
 	m.b = newBench(outer, func(v *conf.Vhost) {
-		v.ChunkSize = rapid.SampledFrom([]int{128, 4096, 60000}).Draw(t, "chunk size")
+		v.ChunkSize = chunkSize
 		v.Play.GopCache = rapid.IntRange(0, 3).Draw(t, "gop_cache off") > 0
 		v.Play.GopCacheMaxFrames = rapid.SampledFrom([]int{2500, 0, 12}).Draw(t, "gop_cache_max_frames")
-		v.Play.QueueLengthMs = rapid.SampledFrom([]int64{30_000, 2000}).Draw(t, "queue_length")
+		v.Play.QueueLengthMs = rapid.SampledFrom([]int64{30_000, 2000, 1000}).Draw(t, "queue_length")
 		modes := []conf.Jitter{conf.JitterFull, conf.JitterZero, conf.JitterOff}
 		v.Play.TimeJitter = rapid.SampledFrom(modes).Draw(t, "jitter")
 		v.Play.MwMsgs = rapid.SampledFrom([]int{8, 0}).Draw(t, "mw_msgs")
@@ -253,6 +258,7 @@ func (m *machine) frames() {
 		m.write(d)
 	}
 	m.b.sleep(rapid.Int64Range(0, 1000).Draw(m.t, "ms"))
+	m.check()
 }
 
 // junk is media that nobody could use, and types that a log does not carry.

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"srsd/conf"
+	"srsd/proto/rtmp/chunk"
 	"srsd/proto/rtmp/msg"
 )
 
@@ -94,6 +95,15 @@ func TestTimeJitter(t *testing.T) {
 			{Video, 40, 40 + hourMs, 50},
 			{Video, 40, 100_000, 60},
 			{Video, 40, 100_040, 100},
+		}},
+		{"late audio after the second jump", full, []tick{
+			{Video, 0, 0, 0},
+			{Audio, 0, 5, 5},
+			{Video, 40, hourMs, 15},
+			{Audio, 0, hourMs + 5, 20},
+			{Video, 40, 3 * hourMs, 30},
+			{Audio, 0, hourMs + 28, 43},
+			{Audio, 0, 3*hourMs + 15, 45},
 		}},
 		{"a jump and back goes on with the old clock", full, []tick{
 			{Video, 0, 0, 0},
@@ -295,6 +305,54 @@ func TestATCInMidStream(t *testing.T) {
 	q.p.Check(b.nowMs)
 	if q.p.Skipped != 0 {
 		t.Fatal("a player that is one frame behind was moved forward")
+	}
+}
+
+// TestATCAfterAMoveForward: the place where the player was moved to in corrected time says
+// nothing about the encoder's.
+func TestATCAfterAMoveForward(t *testing.T) {
+	b := newBench(t, func(v *conf.Vhost) { v.Play.ATCAuto, v.Play.QueueLengthMs = true, 1000 }).publish()
+	b.video(5*hourMs, keyframe(0, 50))
+	p := b.join()
+	b.video(5*hourMs+9000, keyframe(1, 50))
+	p.p.Pause(true, b.nowMs)
+	b.video(5*hourMs+9040, interframe(1, 50))
+	b.sleep(2000)
+	b.video(5*hourMs+11_040, interframe(1, 50))
+	p.p.Check(b.nowMs)
+	had := len(p.messages())
+	b.s.WriteMetadata(40, []byte("meta"), true, b.nowMs)
+	p.p.Pause(false, b.nowMs)
+	b.video(40, keyframe(2, 50))
+	b.video(80, interframe(3, 50))
+	b.audio(85, audioFrame(4, 50))
+	b.sleep(200)
+	if p.p.Skipped != 1 {
+		t.Fatalf("moved %d times", p.p.Skipped)
+	}
+	m := p.messages()[had:]
+	expect(t, m[len(m)-3:], v(40, keyframe(2, 50)), v(80, interframe(3, 50)), a(85, audioFrame(4, 50)))
+}
+
+// TestExtendedTimestampsOnTheWire: they stand in every chunk of a message whose header has
+// one (RTMP 1.0 §5.3.1.3), whether it comes out of the log or was made for a player.
+func TestExtendedTimestampsOnTheWire(t *testing.T) {
+	b := newBench(t, func(v *conf.Vhost) { v.Play.TimeJitter, v.ChunkSize = conf.JitterOff, 128 })
+	first := b.join()
+	b.publish()
+	b.video(0, keyframe(0, 50))
+	b.video(0x2000000, keyframe(1, 1000)) // too far for a delta
+	second := b.join()
+	h := chunk.Header{CSID: Video.csid(), Timestamp: 0x2000000, Type: msg.TypeVideo, StreamID: MessageStreamID}
+	want := chunk.AppendMessage(nil, h, keyframe(1, 1000), 128)
+	if !bytes.HasSuffix(first.raw, want) || !bytes.Equal(second.raw, want) {
+		t.Fatalf("got\n% x\n% x\nwant\n% x", first.raw, second.raw, want)
+	}
+	b.video(0x2000028, keyframe(2, 1000)) // a delta: no extended timestamp in the log
+	h.Timestamp = 0x2000028
+	want = chunk.AppendMessage(nil, h, keyframe(2, 1000), 128)
+	if third := b.join(); !bytes.Equal(third.raw, want) {
+		t.Fatalf("got\n% x\nwant\n% x", third.raw, want)
 	}
 }
 

@@ -152,6 +152,34 @@ func TestWheelSkipsNobodyWhenAStreamEnds(t *testing.T) {
 	}
 }
 
+// TestWheelSkipsNobodyWhenAPlayerLeaves: the last player takes its place, which the wheel
+// may have passed in this turn.
+func TestWheelSkipsNobodyWhenAPlayerLeaves(t *testing.T) {
+	const periodMs, tickMs, playersMax = 400, 4, 20
+	for leaves := range playersMax {
+		for at := int64(0); at < periodMs; at += 20 {
+			b := newBench(t, func(v *conf.Vhost) { v.Play.MwMsgs = 0 })
+			b.hub.Pace.PeriodMs = periodMs
+			s := b.streams(1)[0]
+			all := b.taps(s, playersMax)
+			turn := func(ms int64) {
+				for ; ms > 0; ms -= tickMs {
+					b.frameTo(s, keyframe(0, 50))
+					b.sleep(tickMs)
+				}
+			}
+			turn(2*periodMs + at)
+			all[leaves].p.Leave(nil, b.nowMs)
+			turn(2 * periodMs)
+			for i, c := range all {
+				if i != leaves && c.maxMs > periodMs*115/100 {
+					t.Fatalf("player %d left at %d ms of a turn: player %d was left alone for %d ms", leaves, at, i, c.maxMs)
+				}
+			}
+		}
+	}
+}
+
 // TestPassIsSliced: a frame for 10,000 players does not hold up the loop for longer than
 // a slice; the next ticks go on with it, and everybody is served once.
 func TestPassIsSliced(t *testing.T) {
@@ -253,7 +281,7 @@ func TestVhostsTakeTurns(t *testing.T) {
 	groups := [2][]*tap{b.taps(b.streams(1)[0], 1000), b.taps(second, 1000)}
 	for _, g := range groups {
 		for _, c := range g {
-			c.costNs = 400_000 // far too much: the ticks are never done
+			c.costNs = 100_000 // far too much: the ticks are never done
 		}
 	}
 	for range 300 {

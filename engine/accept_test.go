@@ -63,7 +63,7 @@ func TestCheckFiles(t *testing.T) {
 		t.Fatal(err)
 	}
 	fits := int(min(limit.Cur, 1<<30)) - 128 - 1
-	if err := checkFiles(fits, 128); err != nil {
+	if err := CheckFiles(fits, 128); err != nil {
 		t.Errorf("%d connections: %v", fits, err)
 	}
 	if limit.Cur > 1<<30 {

@@ -49,7 +49,7 @@ var ErrLoopStopped = errors.New("engine: the event loop has stopped")
 // New checks that the limits of the system allow the configuration, and binds the
 // listeners, so that a busy port is an error before anything else happens.
 func New(opts Options) (*Engine, error) {
-	if err := checkFiles(opts.Config.MaxConnections, opts.Limits.FDReserve); err != nil {
+	if err := CheckFiles(opts.Config.MaxConnections, opts.Limits.FDReserve); err != nil {
 		return nil, err
 	}
 	e := &Engine{opts: opts, fatal: make(chan error, 1), lifeSign: time.Second}
@@ -65,8 +65,8 @@ func New(opts Options) (*Engine, error) {
 	return e, nil
 }
 
-// checkFiles refuses a configuration that would run out of file descriptors under load.
-func checkFiles(connections, reserve int) error {
+// CheckFiles refuses a configuration that would run out of file descriptors under load.
+func CheckFiles(connections, reserve int) error {
 	var limit unix.Rlimit
 	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
 		return fmt.Errorf("engine: reading the limit of open files: %w", err)

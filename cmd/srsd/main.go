@@ -48,6 +48,7 @@ Try it:
 
 conf/full.conf lists every directive with its default. Every directive can also be given as an environment
 variable: vhost.play.gop_cache is SRS_VHOST_PLAY_GOP_CACHE; the environment wins over the file.
+SRS_CONFIG_FILE names the file, SRS_ENV_ONLY=on is -e.
 
 Signals: SIGINT, SIGTERM and SIGQUIT end the server; SIGUSR1 reopens the log file.`
 
@@ -63,7 +64,7 @@ func run(args, environ []string, stdout, stderr io.Writer) int {
 	parser := kong.Must(&f, kong.Name("srsd"), kong.Description(description), kong.Writers(stdout, stderr),
 		kong.Exit(func(code int) { exited = code }), kong.UsageOnError(),
 		kong.ConfigureHelp(kong.HelpOptions{NoExpandSubcommands: true, Compact: true, WrapUpperBound: 120}))
-	if len(args) == 0 {
+	if file, only, err := conf.FromEnv(environ); len(args) == 0 && err == nil && file == "" && !only {
 		args = []string{"--help"}
 	}
 	if _, err := parser.Parse(alias(args)); err != nil && exited < 0 {
@@ -81,6 +82,9 @@ func run(args, environ []string, stdout, stderr io.Writer) int {
 		return 0
 	}
 	cfg, warnings, name, err := load(&f, environ)
+	if err == nil {
+		err = engine.CheckFiles(cfg.MaxConnections, conf.DefaultLimits().FDReserve)
+	}
 	if err != nil || f.Test {
 		for _, w := range warnings {
 			say(stderr, "warning: %s\n", w)
@@ -88,7 +92,7 @@ func run(args, environ []string, stdout, stderr io.Writer) int {
 	}
 	if err != nil {
 		say(stderr, "%v\n", err)
-		if f.Test {
+		if f.Test && name != "" {
 			say(stderr, "config file %s test is failed\n", name)
 		}
 		return 1
@@ -174,6 +178,9 @@ func serve(cfg *conf.Config, warnings []conf.Warning, name string, console io.Wr
 		return err
 	}
 	greet(log, cfg, name, e)
+	if cfg.Log.Tank == conf.TankFile || cfg.Log.Level > conf.LevelInfo {
+		_, _ = fmt.Fprintf(console, "srsd %s serves %s; log: %s\n", version, exampleURL(e.Addrs()[0]), logPlace(cfg))
+	}
 	for _, w := range warnings {
 		log.Warn("", w.Msg, zap.Stringer("at", w.Pos))
 	}
@@ -185,6 +192,14 @@ func serve(cfg *conf.Config, warnings []conf.Warning, name string, console io.Wr
 	}
 	log.Info("", "stopped")
 	return nil
+}
+
+// logPlace says where to look for the log.
+func logPlace(cfg *conf.Config) string {
+	if cfg.Log.Tank == conf.TankFile {
+		return cfg.Log.File
+	}
+	return "this console, warnings and errors"
 }
 
 func openLog(cfg *conf.Config, console io.Writer) (*journal.Log, error) {

@@ -177,8 +177,9 @@ func TestServe(t *testing.T) {
 	if _, err := os.Stat(pid); !os.IsNotExist(err) {
 		t.Errorf("the pid file is still there: %v", err)
 	}
-	if out := p.out.String(); out != "" {
-		t.Errorf("the console got what belongs into the file:\n%s", out)
+	want := fmt.Sprintf("srsd %s serves rtmp://127.0.0.1:%d/live/livestream; log: ./logs/srsd.log\n", version, at)
+	if out := p.out.String(); out != want {
+		t.Errorf("the console got\n%s\nwant only where to look:\n%s", out, want)
 	}
 }
 

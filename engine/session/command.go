@@ -56,11 +56,24 @@ func (s *Session) command(m *chunk.Message, body []byte) error {
 		s.pause(&c)
 	case msg.CommandReceiveAudio, msg.CommandReceiveVideo:
 		s.receive(&c)
+	case commandGetStreamLength:
+		s.streamLength(&c)
 	case msg.CommandResult, msg.CommandError, msg.CommandOnStatus: // answers to nothing we asked
 	default:
 		s.acknowledgeCommand(&c)
 	}
 	return nil
+}
+
+// commandGetStreamLength is asked by ffmpeg and librtmp before they play.
+const commandGetStreamLength = "getStreamLength"
+
+// streamLength says that a live stream has no length: a number, which ffmpeg insists on.
+func (s *Session) streamLength(c *msg.Command) {
+	a := s.answer()
+	a.body.B = msg.AppendCreateStreamResult(a.body.B, c.TransactionID, 0) // the same shape: null, number
+	a.add(msg.CSIDConnection, msg.TypeCommandAMF0, msg.StreamIDControl)
+	a.send()
 }
 
 // acknowledgeCommand answers a command that has no effect here.
@@ -86,7 +99,7 @@ func (s *Session) connect(c *msg.Command) error {
 	}
 	if err != nil {
 		a := s.answer()
-		a.body.B = msg.AppendConnectError(a.body.B, c.TransactionID, err.Error())
+		a.body.B = msg.AppendConnectError(a.body.B, c.TransactionID, forPeer(err.Error()))
 		a.add(msg.CSIDConnection, msg.TypeCommandAMF0, msg.StreamIDControl)
 		a.send()
 		s.refuse(err.Error())
@@ -101,7 +114,7 @@ func (s *Session) connect(c *msg.Command) error {
 		objectEncoding: req.ObjectEncoding, vhost: vhost,
 	}
 	if vhost.InAckBytes > 0 {
-		s.setAckWindow(vhost.InAckBytes)
+		s.ackWindow = int64(vhost.InAckBytes) // ours to choose, unlike what a peer announces
 	}
 	a := s.answer()
 	if vhost.OutAckBytes > 0 {
@@ -122,7 +135,7 @@ func (s *Session) connect(c *msg.Command) error {
 	a.add(msg.CSIDConnection, msg.TypeCommandAMF0, msg.StreamIDControl)
 	a.send()
 	s.env.Log.Info(s.ID, "connect", zap.Stringer("addr", s.addr), zap.String("app", target.App),
-		zap.String("tcUrl", req.TcURL), zap.String("flashVer", req.FlashVer), zap.String("pageUrl", req.PageURL))
+		zap.String("tcUrl", req.TcURL), zap.String("flashVer", req.FlashVer), unlessEmpty("pageUrl", req.PageURL))
 	return nil
 }
 

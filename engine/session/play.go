@@ -23,7 +23,7 @@ func (s *Session) startPlay(c *msg.Command) {
 		s.leavePlay() // a change of stream
 	}
 	if err != nil {
-		s.sendStatus(msg.StatusPlayFailed, err.Error())
+		s.sendStatus(msg.StatusPlayFailed, forPeer(err.Error()))
 		s.refuse(err.Error())
 		return
 	}
@@ -51,7 +51,7 @@ func (s *Session) startPlay(c *msg.Command) {
 	a.send()
 	s.reply()
 	s.env.Log.Info(s.ID, "play", zap.String("stream", name), zap.Stringer("addr", s.addr),
-		zap.Bool("live", st.Published()), zap.String("param", target.Param))
+		zap.Bool("live", st.Published()), unlessEmpty("param", target.Param))
 }
 
 // playDurationMs reads play's duration argument; 0 is no end (RTMP 1.0 §7.2.2.1: in
@@ -66,6 +66,15 @@ func playDurationMs(c *msg.Command) int64 {
 
 // maxDurationMs (a year) is as good as no end.
 const maxDurationMs = 365 * 24 * 3600 * 1000
+
+// checkPlayer enforces what a player may lag, and tells when it is moved forward.
+func (s *Session) checkPlayer() {
+	before := s.player.Skipped
+	s.player.Check(s.nowMs)
+	if s.player.Skipped != before {
+		s.env.Log.Warn(s.ID, "player too slow, goes on with the newest keyframe", zap.String("stream", s.playing))
+	}
+}
 
 // stopPlay ends playing, if the session plays. What belongs to a message under way stays
 // with the connection.

@@ -57,11 +57,11 @@ func (s *Session) startPublish(c *msg.Command) {
 	a.onStatus(msg.StatusPublishStart, "")
 	a.send()
 	s.env.Log.Info(s.ID, "publish", zap.String("stream", name), zap.Stringer("addr", s.addr),
-		zap.Int("players", st.Players()), zap.String("param", target.Param))
+		zap.Int("players", st.Players()), unlessEmpty("param", target.Param))
 }
 
 func (s *Session) badPublish(detail string) {
-	s.sendStatus(msg.StatusPublishBadName, detail)
+	s.sendStatus(msg.StatusPublishBadName, forPeer(detail))
 	s.refuse(detail)
 }
 

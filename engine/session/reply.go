@@ -3,6 +3,8 @@
 package session
 
 import (
+	"strings"
+
 	"github.com/valyala/bytebufferpool"
 
 	"srsd/engine/link"
@@ -113,6 +115,15 @@ func (s *Session) sendPong(value uint32) {
 	a := s.answer()
 	a.userControl(msg.EventPingResponse, value)
 	a.send()
+}
+
+// forPeer is the text of an error for somebody who has no use for our package names.
+func forPeer(text string) string {
+	_, rest, found := strings.Cut(text, ": ")
+	if found {
+		return rest
+	}
+	return text
 }
 
 func (s *Session) sendStatus(status msg.Status, description string) {

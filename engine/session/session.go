@@ -177,7 +177,7 @@ func (s *Session) Check(nowMs int64) (closeNow bool) {
 	case phasePublish:
 		s.checkPublisher()
 	case phasePlay:
-		s.player.Check(nowMs)
+		s.checkPlayer()
 	case phaseLinger:
 		s.expire(s.reason, s.detail)
 	case phaseClosed:
@@ -276,10 +276,24 @@ func (s *Session) Close(cause Reason, detail string, nowMs int64) {
 		s.env.Log.Debug(s.ID, "probe", zap.Stringer("addr", s.addr)) // a port check, not a client
 		return
 	}
-	s.env.Log.Info(s.ID, "leave",
+	log := s.env.Log.Info
+	switch s.reason {
+	case ReasonNone, ReasonPeerClosed, ReasonBroken, ReasonShutdown:
+	default: // it was our decision, and somebody may wonder
+		log = s.env.Log.Warn
+	}
+	log(s.ID, "leave",
 		zap.Stringer("reason", s.reason), zap.Stringer("addr", s.addr),
 		zap.Int64("ms", nowMs-s.openedMs), zap.Int64("recv", s.Conn.Received), zap.Int64("sent", s.Conn.Sent),
-		zap.String("detail", s.detail))
+		unlessEmpty("detail", s.detail))
+}
+
+// unlessEmpty is a log field that is left out when it says nothing.
+func unlessEmpty(key, text string) zap.Field {
+	if text == "" {
+		return zap.Skip()
+	}
+	return zap.String(key, text)
 }
 
 // Describe returns what the log should say of the session when something goes wrong.

@@ -31,5 +31,9 @@ var reasonNames = [reasons]string{
 	ReasonSlow: "too-slow", ReasonPanic: "internal-error", ReasonShutdown: "shutdown",
 }
 
+// ours says that the server ended the connection for something that the peer did or did
+// not do.
+func (r Reason) ours() bool { return r > ReasonBroken && r < ReasonShutdown }
+
 // String returns the label of r as it stands in logs.
 func (r Reason) String() string { return reasonNames[r] }

@@ -277,10 +277,8 @@ func (s *Session) Close(cause Reason, detail string, nowMs int64) {
 		return
 	}
 	log := s.env.Log.Info
-	switch s.reason {
-	case ReasonNone, ReasonPeerClosed, ReasonBroken, ReasonShutdown:
-	default: // it was our decision, and somebody may wonder
-		log = s.env.Log.Warn
+	if s.reason.ours() {
+		log = s.env.Log.Warn // somebody may wonder
 	}
 	log(s.ID, "leave",
 		zap.Stringer("reason", s.reason), zap.Stringer("addr", s.addr),

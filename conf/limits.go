@@ -49,6 +49,11 @@ type Limits struct {
 	// size. The message is refused, the session closes.
 	AMFMemoryFactor int
 
+	// AMFValuesMax is how many values a message may hold: a million short ones would
+	// keep the loop busy for a tenth of a second. The message is refused, the
+	// session closes.
+	AMFValuesMax int
+
 	// AckWindowBytesMin and AckWindowBytesMax clamp the acknowledgement window a
 	// peer asks for: a window of a few bytes would make every read answer with a
 	// message. Nothing closes.
@@ -101,6 +106,7 @@ func DefaultLimits() Limits {
 
 		AMFDepthMax:     32,
 		AMFMemoryFactor: 16,
+		AMFValuesMax:    16384,
 
 		AckWindowBytesMin: 32 * kib,
 		AckWindowBytesMax: 64 * mib,

@@ -12,6 +12,8 @@ import (
 	"errors"
 
 	"github.com/valyala/bytebufferpool"
+
+	"srsd/engine/mem"
 )
 
 // Errors that end a connection.
@@ -49,6 +51,7 @@ type Conn struct {
 	finish  bool                       // shut the sending side down when nothing waits any more
 	pending *bytebufferpool.ByteBuffer // replies that the socket did not take yet
 	off     int
+	lent    int // of them, bytes that Adopt brought: no replies, and bounded by whoever brought them
 
 	Received int64 // bytes read from the peer
 	Sent     int64 // bytes that the socket took
@@ -63,7 +66,7 @@ func (c *Conn) Close() {
 	c.closed = true
 	c.Socket = gone{}
 	if c.pending != nil {
-		bytebufferpool.Put(c.pending)
+		mem.PutBuffer(c.pending)
 		c.pending = nil
 	}
 }
@@ -92,7 +95,7 @@ func (c *Conn) Send(b []byte) error {
 		}
 		b = b[n:]
 	}
-	if c.Waiting()+len(b) > PendingMax {
+	if c.Waiting()-c.lent+len(b) > PendingMax {
 		return ErrPendingFull
 	}
 	c.Adopt(nil)
@@ -107,6 +110,9 @@ func (c *Conn) Send(b []byte) error {
 
 // Adopt queues a buffer's bytes behind what waits already, and takes the buffer over.
 func (c *Conn) Adopt(b *bytebufferpool.ByteBuffer) {
+	if b != nil {
+		c.lent += len(b.B)
+	}
 	switch {
 	case c.pending == nil && b != nil:
 		c.pending, c.off = b, 0
@@ -114,7 +120,7 @@ func (c *Conn) Adopt(b *bytebufferpool.ByteBuffer) {
 		c.pending, c.off = bytebufferpool.Get(), 0
 	case b != nil:
 		_, _ = c.pending.Write(b.B) // never fails: memory
-		bytebufferpool.Put(b)
+		mem.PutBuffer(b)
 	}
 }
 
@@ -125,7 +131,7 @@ func (c *Conn) Take() *bytebufferpool.ByteBuffer {
 	if b != nil {
 		b.B = append(b.B[:0], b.B[c.off:]...)
 	}
-	c.pending, c.off = nil, 0
+	c.pending, c.off, c.lent = nil, 0, 0
 	return b
 }
 
@@ -159,8 +165,9 @@ func (c *Conn) Retry() error {
 	}
 	n, err := c.Writev([][]byte{c.pending.B[c.off:]})
 	c.off += n
+	c.lent = max(0, c.lent-n)
 	if c.Waiting() == 0 && c.pending != nil {
-		bytebufferpool.Put(c.pending)
+		mem.PutBuffer(c.pending)
 		c.pending = nil
 	}
 	return err

@@ -9,6 +9,7 @@ import (
 	"github.com/valyala/bytebufferpool"
 	"go.uber.org/zap"
 
+	"srsd/engine/mem"
 	"srsd/proto/rtmp/chunk"
 	"srsd/proto/rtmp/handshake"
 	"srsd/proto/wire"
@@ -121,7 +122,7 @@ func (s *Session) feedC0C1(b []byte) (rest []byte) {
 	}
 	s.answerC0C1(have[:handshake.C0C1Bytes])
 	used := prefix + handshake.C0C1Bytes - before
-	bytebufferpool.Put(s.inBuf)
+	mem.PutBuffer(s.inBuf)
 	s.inBuf = nil
 	return b[used:]
 }
@@ -132,7 +133,7 @@ const inBufBytesMax = 3 + handshake.ProxyPayloadBytesMax + handshake.C0C1Bytes
 
 func (s *Session) answerC0C1(c0c1 []byte) {
 	out := bytebufferpool.Get()
-	defer bytebufferpool.Put(out)
+	defer mem.PutBuffer(out)
 	var err error
 	out.B, _, err = handshake.Respond(out.B[:0], c0c1, uint32(s.nowMs), s.env.Random)
 	if err != nil {

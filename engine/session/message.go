@@ -9,6 +9,7 @@ import (
 	"github.com/valyala/bytebufferpool"
 	"go.uber.org/zap"
 
+	"srsd/engine/mem"
 	"srsd/proto/flv"
 	"srsd/proto/rtmp/chunk"
 	"srsd/proto/rtmp/msg"
@@ -75,7 +76,7 @@ func (in *input) Complete(m *chunk.Message) error {
 	}
 	err := s.message(m, body)
 	if part != nil {
-		bytebufferpool.Put(part)
+		mem.PutBuffer(part)
 	}
 	if err == nil && s.settle() || s.phase == phaseLinger {
 		err = errStop
@@ -91,7 +92,7 @@ func (in *input) Abort(m *chunk.Message) {
 		p.stream.AbandonMessage()
 	}
 	if part := s.takePart(m.Index); part != nil {
-		bytebufferpool.Put(part)
+		mem.PutBuffer(part)
 	}
 }
 
@@ -108,7 +109,7 @@ func (s *Session) takePart(i int) *bytebufferpool.ByteBuffer {
 func (s *Session) dropParts() {
 	for i := range s.parts {
 		if part := s.takePart(i); part != nil {
-			bytebufferpool.Put(part)
+			mem.PutBuffer(part)
 		}
 	}
 }

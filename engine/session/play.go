@@ -3,9 +3,9 @@
 package session
 
 import (
-	"github.com/valyala/bytebufferpool"
 	"go.uber.org/zap"
 
+	"srsd/engine/mem"
 	"srsd/engine/stream"
 	"srsd/proto/amf0"
 	"srsd/proto/rtmp/msg"
@@ -16,6 +16,9 @@ import (
 func (s *Session) startPlay(c *msg.Command) {
 	if s.phase == phasePublish {
 		s.sendStatus(msg.StatusPlayFailed, "this connection publishes already")
+		return
+	}
+	if !s.begins() {
 		return
 	}
 	target, vhost, err := s.place(c)
@@ -51,7 +54,7 @@ func (s *Session) startPlay(c *msg.Command) {
 	a.send()
 	s.reply()
 	s.env.Log.Info(s.ID, "play", zap.String("stream", name), zap.Stringer("addr", s.addr),
-		zap.Bool("live", st.Published()), unlessEmpty("param", target.Param))
+		zap.Bool("live", st.Published()), unlessEmpty("param", cut(target.Param)))
 }
 
 // playDurationMs reads play's duration argument; 0 is no end (RTMP 1.0 §7.2.2.1: in
@@ -88,9 +91,12 @@ func (s *Session) stopPlay() {
 	switch left := p.Leave(nil, s.nowMs); {
 	case left == nil:
 	case s.Conn.Closed():
-		bytebufferpool.Put(left)
+		mem.PutBuffer(left)
 	default:
 		s.Conn.Adopt(left)
+		if s.Conn.Waiting() > s.env.Limits.PartialBytesMax {
+			s.end(ReasonSlow, "changes streams and does not read")
+		}
 	}
 	s.env.Log.Info(s.ID, "stop", zap.String("stream", s.playing), zap.Int64("bytes", p.Sent),
 		zap.Int32("skipped", p.Skipped))

@@ -23,7 +23,9 @@ type publisher struct {
 	heardMs   int64 // when the last message was complete, 0 before the first
 	watchedMs int64 // when there was a player last
 	described [2]string
-	merge     readMerge
+	// codecLines counts what was logged of the stream's codecs.
+	codecLines int
+	merge      readMerge
 }
 
 // startPublish handles publish (srs-facts §3.7).
@@ -31,6 +33,9 @@ func (s *Session) startPublish(c *msg.Command) {
 	if s.phase != phaseCommand {
 		// What runs goes on: the client may not have meant to end it.
 		s.sendStatus(msg.StatusPublishBadName, "this connection publishes or plays already")
+		return
+	}
+	if !s.begins() {
 		return
 	}
 	target, vhost, err := s.place(c)
@@ -57,7 +62,7 @@ func (s *Session) startPublish(c *msg.Command) {
 	a.onStatus(msg.StatusPublishStart, "")
 	a.send()
 	s.env.Log.Info(s.ID, "publish", zap.String("stream", name), zap.Stringer("addr", s.addr),
-		zap.Int("players", st.Players()), unlessEmpty("param", target.Param))
+		zap.Int("players", st.Players()), unlessEmpty("param", cut(target.Param)))
 }
 
 func (s *Session) badPublish(detail string) {
@@ -76,10 +81,12 @@ func (s *Session) stopPublish() {
 	if p.merge.bytes > 1 && !s.Conn.Closed() {
 		s.Conn.SetReadLow(1)
 	}
-	messages, bytes, dropped := p.stream.Messages, p.stream.Bytes, p.stream.Dropped
+	messages, bytes := p.stream.Messages, p.stream.Bytes
+	dropped, overflows := p.stream.Dropped, p.stream.GopOverflow
 	p.stream.Unpublish(s, s.nowMs)
 	s.env.Log.Info(s.ID, "unpublish", zap.String("stream", p.stream.Name), zap.Int64("ms", s.nowMs-p.sinceMs),
-		zap.Int64("messages", messages), zap.Int64("bytes", bytes), zap.Int64("dropped", dropped))
+		zap.Int64("messages", messages), zap.Int64("bytes", bytes), zap.Int64("dropped", dropped),
+		zap.Int64("gop_overflows", overflows))
 }
 
 // unpublished ends publishing at the client's wish; the connection stays for another try.
@@ -135,10 +142,13 @@ const serverName = "srsd"
 func (s *Session) published() {
 	p := s.publish
 	p.heardMs = s.nowMs
-	if p.stream.HeaderChanged() {
+	if p.stream.HeaderChanged() && p.codecLines < codecLinesMax {
 		s.describe()
 	}
 }
+
+// codecLinesMax bounds what an encoder that changes its codec all the time makes us log.
+const codecLinesMax = 20
 
 // describe logs what is being published, whenever a sequence header says something new.
 func (s *Session) describe() {
@@ -152,6 +162,7 @@ func (s *Session) describe() {
 		text := describe(t, h, conf)
 		if text != p.described[t] {
 			p.described[t] = text
+			p.codecLines++
 			s.env.Log.Info(s.ID, "codec", zap.String("stream", p.stream.Name), zap.String("is", text))
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/valyala/bytebufferpool"
 
 	"srsd/engine/link"
+	"srsd/engine/mem"
 	"srsd/proto/rtmp/chunk"
 	"srsd/proto/rtmp/msg"
 )
@@ -42,7 +43,7 @@ func (a *answer) add(csid uint32, messageType uint8, streamID uint32) {
 
 // send finishes the answer. While a read is being worked off it waits for those to come.
 func (a *answer) send() {
-	bytebufferpool.Put(a.body)
+	mem.PutBuffer(a.body)
 	if !a.s.feeding || len(a.s.out.B) >= replyBatchBytes {
 		a.s.reply()
 	}
@@ -61,7 +62,7 @@ func (s *Session) reply() {
 	} else {
 		s.write(out.B)
 	}
-	bytebufferpool.Put(out)
+	mem.PutBuffer(out)
 }
 
 func (s *Session) write(b []byte) {

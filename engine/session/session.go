@@ -9,6 +9,7 @@
 package session
 
 import (
+	"fmt"
 	"net/netip"
 
 	"github.com/valyala/bytebufferpool"
@@ -17,6 +18,7 @@ import (
 	"srsd/conf"
 	"srsd/engine/journal"
 	"srsd/engine/link"
+	"srsd/engine/mem"
 	"srsd/engine/stream"
 	"srsd/proto/amf0"
 	"srsd/proto/rtmp/chunk"
@@ -66,7 +68,9 @@ func (e *Env) Init() {
 		DataBytes:    uint32(e.Limits.DataBytesMax),
 		MediaBytes:   uint32(e.Limits.MediaBytesMax),
 	}
-	e.amfLimits = amf0.Limits{Depth: e.Limits.AMFDepthMax, MemoryFactor: e.Limits.AMFMemoryFactor}
+	e.amfLimits = amf0.Limits{
+		Depth: e.Limits.AMFDepthMax, MemoryFactor: e.Limits.AMFMemoryFactor, Values: e.Limits.AMFValuesMax,
+	}
 	e.oddEvery = journal.NewEvery(oddEveryMs)
 }
 
@@ -108,6 +112,8 @@ type Session struct {
 	warned  bool   // of an unusual chunk size
 	feeding bool   // a read is being worked off
 	streams int    // message streams created
+	roles   int    // times that it began to publish or play since rolesMs
+	rolesMs int64
 
 	reader    chunk.Reader
 	inBuf     *bytebufferpool.ByteBuffer // the beginning of the handshake
@@ -218,6 +224,30 @@ func (s *Session) end(r Reason, detail string) {
 	}
 }
 
+// begins says whether the session may publish or play once more. A client that changes its
+// role all the time would cost a log line, and the work of a join, for a few bytes.
+func (s *Session) begins() bool {
+	if s.nowMs-s.rolesMs > rolesEveryMs {
+		s.roles, s.rolesMs = 0, s.nowMs
+	}
+	if s.roles++; s.roles > rolesMax {
+		s.end(ReasonLimit, fmt.Sprintf("publishes or plays more than %d times in %d ms", rolesMax, rolesEveryMs))
+		return false
+	}
+	return true
+}
+
+// How often a client may begin to publish or play.
+const (
+	rolesMax     = 20
+	rolesEveryMs = 10_000
+)
+
+// paramLogMax is how much of a stream's parameters a log line has: they are the peer's.
+const paramLogMax = 256
+
+func cut(param string) string { return param[:min(len(param), paramLogMax)] }
+
 // later has the caller of Feed or Check, or the loop, close or settle the session.
 func (s *Session) later() {
 	if !s.noted {
@@ -258,14 +288,14 @@ func (s *Session) Close(cause Reason, detail string, nowMs int64) {
 	s.phase = phaseClosed
 	s.Conn.Close()
 	if s.out != nil {
-		bytebufferpool.Put(s.out)
+		mem.PutBuffer(s.out)
 		s.out = nil
 	}
 	s.stopPublish()
 	s.stopPlay()
 	s.dropParts()
 	if s.inBuf != nil {
-		bytebufferpool.Put(s.inBuf)
+		mem.PutBuffer(s.inBuf)
 		s.inBuf = nil
 	}
 	st := &s.env.Stats

@@ -7,6 +7,7 @@ import (
 
 	"github.com/valyala/bytebufferpool"
 
+	"srsd/engine/mem"
 	"srsd/proto/rtmp/chunk"
 )
 
@@ -336,7 +337,7 @@ func (c *Cursor) copyOut(s *Stream, r *record, private *bytebufferpool.ByteBuffe
 	payload := bytebufferpool.Get()
 	payload.B = s.log.payload(payload.B, r)
 	private.B = chunk.AppendMessage(private.B, c.header(r), payload.B, int(s.log.chunkSize))
-	bytebufferpool.Put(payload)
+	mem.PutBuffer(payload)
 	return private
 }
 

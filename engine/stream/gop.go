@@ -38,8 +38,25 @@ func (g *gopCache) add(s *Stream, r *record) {
 		return
 	}
 	g.frames++
-	full := play.GopCacheMaxFrames > 0 && g.frames > play.GopCacheMaxFrames
-	if full || s.log.head-s.log.records.at(g.record).pos > s.hub.limits.GopBytesMax {
+	if play.GopCacheMaxFrames > 0 && g.frames > play.GopCacheMaxFrames {
+		s.GopOverflow++
+		g.clear()
+	}
+}
+
+// gopRecordsMax bounds the messages of every kind behind the keyframe: each costs memory
+// beside its bytes, and every player that joins looks through them.
+const gopRecordsMax = 1 << 16
+
+// bound empties the cache when it has become too large, whatever kind of message made it so.
+//
+//srsd:hot
+func (g *gopCache) bound(s *Stream) {
+	if g.record == none {
+		return
+	}
+	if s.log.head-s.log.records.at(g.record).pos > s.hub.limits.GopBytesMax ||
+		s.log.records.next-g.record > gopRecordsMax {
 		s.GopOverflow++
 		g.clear()
 	}

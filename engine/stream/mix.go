@@ -6,6 +6,8 @@ import (
 	"slices"
 
 	"github.com/valyala/bytebufferpool"
+
+	"srsd/engine/mem"
 )
 
 // mixKindMax is how many messages of a single kind are held back at most while the other
@@ -44,7 +46,7 @@ func (m *mixer) leave(s *Stream, nowMs int64) {
 	m.queue = slices.Delete(m.queue, 0, 1)
 	m.count[out.track]--
 	s.append(out.track, out.timestamp, out.payload.B, nowMs)
-	bytebufferpool.Put(out.payload)
+	mem.PutBuffer(out.payload)
 }
 
 // drain sends what is held back: the publisher has gone.

@@ -6,6 +6,8 @@ import (
 	"errors"
 
 	"github.com/valyala/bytebufferpool"
+
+	"srsd/engine/mem"
 )
 
 // Reasons for which a player is given up, passed to Owner.Lost.
@@ -80,6 +82,7 @@ func (s *Stream) Join(conn Conn, owner Owner, limitMs, nowMs int64) *Player {
 		p.greet = p.lead && s.Published()
 	}
 	p.pos = pos
+	p.seq = s.log.find(pos)
 	s.log.stand(pos)
 	p.index = int32(len(s.players))
 	s.players = append(s.players, p)
@@ -119,7 +122,7 @@ func (p *Player) Leave(dst *bytebufferpool.ByteBuffer, nowMs int64) *bytebufferp
 	}
 	if p.pre != nil {
 		keep(p.pre.B[p.preOff:])
-		bytebufferpool.Put(p.pre)
+		mem.PutBuffer(p.pre)
 		p.pre = nil
 	}
 	for pos := p.pos; pos < p.mid; {
@@ -129,7 +132,7 @@ func (p *Player) Leave(dst *bytebufferpool.ByteBuffer, nowMs int64) *bytebufferp
 	}
 	if p.ctl != nil {
 		keep(p.ctl.B)
-		bytebufferpool.Put(p.ctl)
+		mem.PutBuffer(p.ctl)
 		p.ctl = nil
 	}
 	p.stream.removePlayer(p, nowMs)
@@ -288,11 +291,13 @@ const flushRoundsMax = 8
 func (p *Player) step(nowMs int64) bool {
 	v := &p.stream.hub.scratch
 	v.reset()
-	if p.atBoundary() && p.pre == nil {
+	waiting := p.pre != nil
+	if p.atBoundary() && !waiting {
 		p.between()
 	}
 	v.next = p.pos
-	if !p.paused && !p.ended || p.pos < p.mid {
+	// Nothing is begun behind private bytes that a full socket left: they would only grow.
+	if !p.atBoundary() || !waiting && !p.paused && !p.ended {
 		p.pre = p.gather(p.stream, v, p.pre)
 	}
 	iov := v.iov[1:]
@@ -332,7 +337,7 @@ func (p *Player) step(nowMs int64) bool {
 //srsd:hot
 func (p *Player) settle(v *vectors, n int) bool {
 	if p.pre != nil {
-		bytebufferpool.Put(p.pre)
+		mem.PutBuffer(p.pre)
 		p.pre, p.preOff = nil, 0
 	}
 	return p.wrote(v, n)
@@ -370,22 +375,23 @@ func (p *Player) Check(nowMs int64) {
 		return
 	}
 	queueMs := p.stream.vhost.Play.QueueLengthMs
-	behind := p.log.head - p.pos
-	if behind <= limits.LagBytesMax && nowMs-p.flushed < queueMs/2 {
-		return // cannot be that far behind
-	}
-	if behind <= limits.LagBytesMax && p.behindMs() <= queueMs {
-		return
+	tooFar := p.log.head-p.pos > limits.LagBytesMax || p.log.records.next-p.seq > lagRecordsMax
+	if !tooFar && (nowMs-p.flushed < queueMs/2 || p.behindMs() <= queueMs) {
+		return // the first: it cannot be that far behind
 	}
 	switch {
 	case p.atBoundary() && p.pre == nil:
 		p.forward()
-	case behind > limits.LagBytesMax:
+	case tooFar:
 		p.fail(ErrTooSlow)
 	default:
 		p.late = true
 	}
 }
+
+// lagRecordsMax is how many messages a player may lag, whatever their size: each costs
+// memory beside its bytes. A cached GOP has half of them at most.
+const lagRecordsMax = 2 * gopRecordsMax
 
 // behindMs is how much stream time lies between the cursor and the head.
 func (p *Player) behindMs() int64 {
@@ -421,5 +427,6 @@ func (p *Player) forward() {
 		p.move(p.log.head)
 		p.awaitKey()
 	}
+	p.seq = p.log.find(p.pos)
 	s.trim()
 }

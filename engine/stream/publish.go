@@ -11,6 +11,10 @@ import (
 // a legacy tag header, an Enhanced RTMP one and its first modifiers.
 const sniffBytes = av.PrefixBytes
 
+// headerBytesMax is the longest sequence header that is taken: each joining player gets a
+// copy of its own. Real ones have 30 to 300 bytes.
+const headerBytesMax = 64 << 10
+
 // tail is the message that is being written at the end of the log. Its payload goes
 // from the socket's read buffer straight to the slab; the header, whose bytes are
 // reserved first, is filled in when the message is complete.
@@ -124,7 +128,7 @@ func (s *Stream) Evict(dst []byte) []byte {
 func (s *Stream) Commit(nowMs int64) {
 	t := &s.tail
 	kind := kindOf(t.track, t.sniff[:min(t.written, sniffBytes)])
-	if kind.drop || kind.header && s.redundant() {
+	if kind.drop || kind.header && (t.length > headerBytesMax || s.redundant()) {
 		s.Dropped++
 		s.AbandonMessage()
 		return
@@ -143,14 +147,13 @@ func (s *Stream) Commit(nowMs int64) {
 	s.Messages++
 	s.Bytes += t.length
 	s.dirty = true
-	if r.track == Data {
-		s.trim()
-		return
+	if r.track != Data {
+		if r.track == Video && !kind.header {
+			s.frame = true
+		}
+		s.noticed(s.log.records.at(s.log.records.next-1), kind)
 	}
-	if r.track == Video && !kind.header {
-		s.frame = true
-	}
-	s.noticed(s.log.records.at(s.log.records.next-1), kind)
+	s.gop.bound(s)
 	s.trim()
 }
 

@@ -167,7 +167,9 @@ func (s *Stream) WriteMetadata(timestamp uint32, payload []byte, atc bool, nowMs
 		s.Dropped++
 		return
 	}
-	s.meta = append([]byte(nil), payload...)
+	if s.meta = nil; len(payload) <= headerBytesMax {
+		s.meta = append([]byte(nil), payload...)
+	}
 	if atc && s.vhost.Play.ATCAuto {
 		s.clock.keep()
 	}
@@ -180,8 +182,9 @@ func (s *Stream) WriteMetadata(timestamp uint32, payload []byte, atc bool, nowMs
 //srsd:hot
 func (s *Stream) noticed(r *record, kind mediaKind) {
 	if kind.header {
-		s.header[r.track] = s.log.payload(nil, r)
-		s.news = true
+		header := s.log.payload(nil, r)
+		s.news = s.news || string(header) != string(s.header[r.track])
+		s.header[r.track] = header
 		return
 	}
 	if r.track == Video {

@@ -359,3 +359,13 @@ func TestAppendNil(t *testing.T) {
 		t.Fatalf("% x; want % x", got, want)
 	}
 }
+
+func TestValuesAreCounted(t *testing.T) {
+	in := AppendNull(AppendObjectEnd(AppendNull(AppendKey(AppendObjectStart(nil), "k"))))
+	if _, err := DecodeAll(in, Limits{Values: 3}); err != nil {
+		t.Fatalf("an object, its null and another null: %v", err)
+	}
+	if _, err := DecodeAll(in, Limits{Values: 2}); !errors.Is(err, ErrValues) {
+		t.Fatalf("three values where two are allowed: %v", err)
+	}
+}

@@ -13,7 +13,7 @@ import (
 //	b    in:  a whole message or what is left of one; not kept, not aliased
 //	v, n out: the value, which owns its memory, and the bytes it took (1..len(b))
 //
-// Errors: ErrTruncated, ErrDepth, ErrMemory, ErrMarker, ErrAMF3, all wrapped; v is
+// Errors: ErrTruncated, ErrDepth, ErrMemory, ErrValues, ErrMarker, ErrAMF3, all wrapped; v is
 // nil and n is 0 then. O(len(b)).
 //
 // Source: AMF0 §2.
@@ -58,8 +58,10 @@ type decoder struct {
 
 	depthLeft   int // containers that may still be opened
 	memoryLeft  int // bytes that values may still take
+	valuesLeft  int // values that may still be read
 	depthLimit  int
 	memoryLimit int
+	valuesLimit int
 
 	// properties is a stack: an object that is being read has its finished
 	// properties on top, those of the objects around it lie below. When it ends,
@@ -69,8 +71,11 @@ type decoder struct {
 }
 
 func newDecoder(b []byte, lim Limits) decoder {
-	depth, memory := lim.depth(), lim.memoryBytes(len(b))
-	return decoder{in: b, depthLeft: depth, depthLimit: depth, memoryLeft: memory, memoryLimit: memory}
+	depth, memory, values := lim.depth(), lim.memoryBytes(len(b)), lim.values()
+	return decoder{
+		in: b, depthLeft: depth, depthLimit: depth, memoryLeft: memory, memoryLimit: memory,
+		valuesLeft: values, valuesLimit: values,
+	}
 }
 
 // value reads a marker and the value behind it.
@@ -81,6 +86,9 @@ func (d *decoder) value() (Value, error) {
 	}
 	if err := d.charge(slotBytes); err != nil {
 		return nil, err
+	}
+	if d.valuesLeft--; d.valuesLeft < 0 {
+		return nil, tooManyValues(d.pos-1, d.valuesLimit)
 	}
 	switch m[0] {
 	case markerNull:

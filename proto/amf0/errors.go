@@ -17,6 +17,8 @@ var (
 	ErrDepth = errors.New("amf0: nested too deeply")
 	// ErrMemory: the values would take more than Limits.MemoryFactor allows.
 	ErrMemory = errors.New("amf0: decoded values take too much memory")
+	// ErrValues: more values than Limits.Values.
+	ErrValues = errors.New("amf0: too many values")
 	// ErrMarker: a type marker that is unknown, reserved (movie clip §2.6,
 	// record set §2.16) or cannot stand here (object end outside an object).
 	ErrMarker = errors.New("amf0: type marker is not a value")
@@ -40,6 +42,11 @@ func tooDeep(at, limit int) error {
 //go:noinline
 func tooMuchMemory(at, limit int) error {
 	return fmt.Errorf("%w: byte %d goes over the limit of %d bytes", ErrMemory, at, limit)
+}
+
+//go:noinline
+func tooManyValues(at, limit int) error {
+	return fmt.Errorf("%w: byte %d begins value %d, limit %d", ErrValues, at, limit+1, limit)
 }
 
 //go:noinline

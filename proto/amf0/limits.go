@@ -17,6 +17,10 @@ type Limits struct {
 	// more than 16*n bytes. While the call runs it may need as much again, twice,
 	// for a message of nothing but nulls, and next to nothing for a real one.
 	MemoryFactor int
+	// Values is how many values one call may decode, those inside containers
+	// included; each costs some 0.4 us, however short. Above it: ErrValues. 0 or
+	// less: as many as the input has.
+	Values int
 }
 
 const (
@@ -38,6 +42,14 @@ func (l Limits) depth() int {
 		return DepthDefault
 	}
 	return min(l.Depth, DepthMax)
+}
+
+// values returns the effective Values.
+func (l Limits) values() int {
+	if l.Values <= 0 {
+		return math.MaxInt
+	}
+	return l.Values
 }
 
 // memoryBytes returns how much the values of an input of n bytes may take.

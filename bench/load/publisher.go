@@ -37,18 +37,6 @@ type publisher struct {
 	blocked  bool
 }
 
-// csids as encoders use them, by FLV tag type.
-func mediaCSID(typ uint8) uint32 {
-	switch typ {
-	case flv.TagAudio:
-		return msg.CSIDAudio
-	case flv.TagVideo:
-		return msg.CSIDVideo
-	default:
-		return msg.CSIDMetadata
-	}
-}
-
 // begin sends the head of the clip; the rest is paced from now on.
 func (l *loop) begin(c *conn) error {
 	p := c.pub
@@ -60,7 +48,7 @@ func (l *loop) begin(c *conn) error {
 		if t.Type == flv.TagScript {
 			body = append(amf0.AppendString(nil, msg.DataSetDataFrame), body...)
 		}
-		h := chunk.Header{CSID: mediaCSID(t.Type), Type: t.Type, StreamID: p.streamID}
+		h := chunk.Header{CSID: msg.MediaCSID(t.Type), Type: t.Type, StreamID: p.streamID}
 		out = chunk.AppendMessage(out, h, body, publishChunkBytes)
 	}
 	l.out = out[:0]
@@ -124,7 +112,7 @@ func (l *loop) behind(p *publisher) {
 //srsd:hot
 func (l *loop) appendTag(dst []byte, p *publisher, t *media.Tag) []byte {
 	h := chunk.Header{
-		CSID: mediaCSID(t.Type), Timestamp: p.lapMs + t.TimestampMs, Type: t.Type, StreamID: p.streamID,
+		CSID: msg.MediaCSID(t.Type), Timestamp: p.lapMs + t.TimestampMs, Type: t.Type, StreamID: p.streamID,
 	}
 	if t.MarkAt == 0 || !l.o.Marks {
 		return chunk.AppendMessage(dst, h, t.Data, publishChunkBytes)

@@ -22,7 +22,7 @@ func (*discard) Abort(*chunk.Message)                 {}
 func chunks(b *testing.B, size int) {
 	var in []byte
 	for _, t := range oneMbit(b).Tags {
-		h := chunk.Header{CSID: csidOf(t.Type), Timestamp: t.TimestampMs, Type: t.Type, StreamID: 1}
+		h := chunk.Header{CSID: msg.MediaCSID(t.Type), Timestamp: t.TimestampMs, Type: t.Type, StreamID: 1}
 		in = chunk.AppendMessage(in, h, t.Data, size)
 	}
 	limits := chunk.Limits{

@@ -46,7 +46,7 @@ func publisher(stream string, clip *media.Clip) []byte {
 	size := chunk.Header{CSID: msg.CSIDProtocolControl, Type: msg.TypeSetChunkSize}
 	s.b = chunk.AppendMessage(s.b, size, msg.AppendSetChunkSize(nil, chunkSize), chunk.DefaultSize)
 	for _, t := range clip.Head {
-		h := chunk.Header{CSID: csidOf(t.Type), Type: t.Type, StreamID: msg.StreamIDMedia}
+		h := chunk.Header{CSID: msg.MediaCSID(t.Type), Type: t.Type, StreamID: msg.StreamIDMedia}
 		s.b = chunk.AppendMessage(s.b, h, t.Data, chunkSize)
 	}
 	return s.b
@@ -54,17 +54,6 @@ func publisher(stream string, clip *media.Clip) []byte {
 
 // clipOptions is the stream that all scenarios carry.
 var clipOptions = media.Options{Width: 1280, Height: 720, FPS: 25, GOP: 50, VideoKbps: 900, AudioKbps: 100}
-
-func csidOf(messageType uint8) uint32 {
-	switch messageType {
-	case msg.TypeAudio:
-		return msg.CSIDAudio
-	case msg.TypeVideo:
-		return msg.CSIDVideo
-	default:
-		return msg.CSIDMetadata
-	}
-}
 
 // beat is one video frame and the audio before it: what is sent at one moment.
 type beat struct {
@@ -83,7 +72,7 @@ func lap(tb testing.TB, clip *media.Clip) (beats []beat, beatMs float64) {
 			delta = 0
 		}
 		last[t.Type] = t.TimestampMs
-		now.bytes = appendFmt1(now.bytes, csidOf(t.Type), delta, t.Type, t.Data)
+		now.bytes = appendFmt1(now.bytes, msg.MediaCSID(t.Type), delta, t.Type, t.Data)
 		now.media += len(t.Data)
 		if t.Type == msg.TypeVideo {
 			beats = append(beats, now)

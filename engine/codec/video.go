@@ -23,7 +23,7 @@ func startsAnnexB(b []byte) bool {
 
 // avc reads an AVCDecoderConfigurationRecord (ISO/IEC 14496-15 §5.3.3.1).
 func (v *Video) avc(record []byte) error {
-	if len(record) >= 4 {
+	if len(record) >= 4 && record[0] == 1 { // configurationVersion
 		v.setAVCProfile(uint32(record[1]), uint32(record[2]), uint32(record[3]))
 	}
 	conf, err := avc.DecodeAVCDecConfRec(record)

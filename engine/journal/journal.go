@@ -53,7 +53,7 @@ const (
 type Options struct {
 	Tank  Tank          // Where lines go; the zero value is TankFile, SRS's default.
 	File  string        // Path of the log file; required with TankFile, otherwise ignored.
-	Level zapcore.Level // The lowest level that is written; see ParseLevel.
+	Level zapcore.Level // The lowest level that is written.
 	UTC   bool          // Times in UTC; otherwise local (SRS's utc_time).
 
 	// ID is the server's own id, which stands in lines that belong to no connection.

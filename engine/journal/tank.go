@@ -22,19 +22,6 @@ const (
 	TankConsole
 )
 
-// ParseTank reads the value of srs_log_tank; empty means file, SRS's default.
-// Error: any other word.
-func ParseTank(s string) (Tank, error) {
-	switch s {
-	case "file", "":
-		return TankFile, nil
-	case "console":
-		return TankConsole, nil
-	default:
-		return 0, fmt.Errorf("journal: srs_log_tank %q is not file or console", s)
-	}
-}
-
 // tank is an open output. Only the writer's goroutine uses it.
 type tank interface {
 	io.WriteCloser

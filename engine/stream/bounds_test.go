@@ -102,3 +102,18 @@ func TestPrivateBytesDoNotPileUp(t *testing.T) {
 		t.Fatal(p.lost)
 	}
 }
+
+// TestMixCorrectIsBounded: what waits for the other track has a limit in bytes, too.
+func TestMixCorrectIsBounded(t *testing.T) {
+	b := newBench(t, func(v *conf.Vhost) { v.Play.MixCorrect = true }).publish()
+	for i := range 5 {
+		b.video(uint32(i), keyframe(i, 4<<20))
+	}
+	if n := b.s.mix.bytes; n > mixBytesMax || len(b.s.mix.queue) > 2 {
+		t.Fatalf("%d bytes in %d messages are held back", n, len(b.s.mix.queue))
+	}
+	b.s.Unpublish(b, b.nowMs)
+	if b.s.mix.bytes != 0 {
+		t.Fatalf("%d bytes are counted after the end", b.s.mix.bytes)
+	}
+}

@@ -14,6 +14,9 @@ import (
 // kind is missing (mix_correct, srs-facts §4.6).
 const mixKindMax = 10
 
+// mixBytesMax bounds what is held back, whatever the number: beyond it the oldest leave.
+const mixBytesMax = 8 << 20
+
 // mixed is a message that waits for its turn by timestamp.
 type mixed struct {
 	track     Track
@@ -27,6 +30,7 @@ type mixed struct {
 type mixer struct {
 	queue []mixed // by timestamp; equal ones in the order of arrival
 	count [2]int
+	bytes int
 }
 
 func (m *mixer) put(s *Stream, in mixed, nowMs int64) {
@@ -36,7 +40,11 @@ func (m *mixer) put(s *Stream, in mixed, nowMs int64) {
 	}
 	m.queue = slices.Insert(m.queue, i, in)
 	m.count[in.track]++
+	m.bytes += len(in.payload.B)
 	if (m.count[Audio] > 0 && m.count[Video] > 0) || m.count[in.track] >= mixKindMax {
+		m.leave(s, nowMs)
+	}
+	for m.bytes > mixBytesMax {
 		m.leave(s, nowMs)
 	}
 }
@@ -45,6 +53,7 @@ func (m *mixer) leave(s *Stream, nowMs int64) {
 	out := m.queue[0]
 	m.queue = slices.Delete(m.queue, 0, 1)
 	m.count[out.track]--
+	m.bytes -= len(out.payload.B)
 	s.append(out.track, out.timestamp, out.payload.B, nowMs)
 	mem.PutBuffer(out.payload)
 }

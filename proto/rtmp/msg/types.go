@@ -60,6 +60,19 @@ const (
 	CSIDAudio           uint32 = 7
 )
 
+// MediaCSID is the chunk stream of a message type that carries a stream: audio, video, and
+// data for every other.
+func MediaCSID(messageType uint8) uint32 {
+	switch messageType {
+	case TypeAudio:
+		return CSIDAudio
+	case TypeVideo:
+		return CSIDVideo
+	default:
+		return CSIDMetadata
+	}
+}
+
 // Message stream ids that a server uses. Every createStream of a connection is
 // answered with StreamIDMedia.
 const (

@@ -2,7 +2,11 @@
 
 package mem
 
-import "testing"
+import (
+	"math/rand/v2"
+	"testing"
+	"unsafe"
+)
 
 func TestPoolReusesWhatItGotBack(t *testing.T) {
 	var p Pool
@@ -11,8 +15,40 @@ func TestPoolReusesWhatItGotBack(t *testing.T) {
 	if b := p.Get(); b != a {
 		t.Fatal("a free slab was not reused")
 	}
-	if p.InUse() != 1 || p.Spare() != 0 {
-		t.Fatalf("in use %d, spare %d; want 1, 0", p.InUse(), p.Spare())
+	if p.InUse() != 1 || p.Spare() != arenaSlabs-1 {
+		t.Fatalf("in use %d, spare %d; want 1, %d", p.InUse(), p.Spare(), arenaSlabs-1)
+	}
+}
+
+// TestSlabsDoNotOverlap: each is written in full, and keeps what was written, wherever the
+// others come and go.
+func TestSlabsDoNotOverlap(t *testing.T) {
+	var p Pool
+	random := rand.New(rand.NewPCG(1, 2))
+	held := map[*Slab]byte{}
+	mark := byte(0)
+	for range 20_000 {
+		if len(held) < 500 && random.IntN(2) == 0 {
+			s := p.Get()
+			if _, taken := held[s]; taken {
+				t.Fatal("a slab was handed out twice")
+			}
+			mark++
+			s[0], s[SlabBytes/2], s[SlabBytes-1] = mark, mark, mark
+			held[s] = mark
+			continue
+		}
+		for s, mark := range held { // any
+			if s[0] != mark || s[SlabBytes/2] != mark || s[SlabBytes-1] != mark {
+				t.Fatal("somebody else wrote to a slab in use")
+			}
+			delete(held, s)
+			p.Put(s)
+			break
+		}
+		if p.InUse() != len(held) {
+			t.Fatalf("in use %d, and %d are held", p.InUse(), len(held))
+		}
 	}
 }
 
@@ -24,31 +60,106 @@ func TestPoolShrinksWhenTheLoadGoes(t *testing.T) {
 	}
 	for i, s := range held {
 		p.Put(s)
-		if limit := spareMin + (len(held)-i-1)/4; p.Spare() > limit {
+		arenas := (len(held) - i - 1) / arenaSlabs
+		if limit := (2 + spareArenas + arenas/spareShare + 1) * arenaSlabs; p.Spare() > limit {
 			t.Fatalf("after %d returns %d slabs are spare, limit %d", i+1, p.Spare(), limit)
 		}
 	}
-	if p.InUse() != 0 || p.Spare() != spareMin || cap(p.free) > 64 {
-		t.Fatalf("in use %d, spare %d (cap %d); want 0, %d", p.InUse(), p.Spare(), cap(p.free), spareMin)
+	if p.InUse() != 0 || p.Spare() != spareArenas*arenaSlabs {
+		t.Fatalf("in use %d, spare %d; want 0, %d", p.InUse(), p.Spare(), spareArenas*arenaSlabs)
 	}
 }
 
-func TestPoolRefusesDoublePut(t *testing.T) {
-	defer func() {
-		if recover() == nil {
-			t.Fatal("returning a slab twice went unnoticed")
-		}
-	}()
+// TestSurvivorsMoveDown: of 1,000 logs 20 go on, all over the place. As they take new
+// slabs for old ones the arenas of the others go back to the system.
+func TestSurvivorsMoveDown(t *testing.T) {
 	var p Pool
-	s := p.Get()
-	p.Put(s)
-	p.Put(s)
+	held := make([]*Slab, 10_000)
+	for i := range held {
+		held[i] = p.Get()
+	}
+	var left []*Slab
+	for i, s := range held {
+		if i%500 == 0 {
+			left = append(left, s)
+			continue
+		}
+		p.Put(s)
+	}
+	for range 3 {
+		for i, s := range left {
+			left[i] = p.Get()
+			p.Put(s)
+		}
+	}
+	if limit := (2 + spareArenas) * arenaSlabs; p.Spare() > limit {
+		t.Fatalf("%d slabs in use keep %d spare ones, limit %d", p.InUse(), p.Spare(), limit)
+	}
 }
 
-func TestPoolSteadyStateAllocatesNothing(t *testing.T) {
+func TestPoolRefusesWhatIsNotOut(t *testing.T) {
+	for _, tc := range []struct {
+		name string
+		put  func(p *Pool, s *Slab)
+	}{
+		{"twice", func(p *Pool, s *Slab) { p.Put(s); p.Put(s) }},
+		{"another's", func(p *Pool, _ *Slab) { p.Put(new(Slab)) }},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			defer func() {
+				if recover() == nil {
+					t.Fatal("it went unnoticed")
+				}
+			}()
+			var p Pool
+			tc.put(&p, p.Get())
+		})
+	}
+}
+
+// TestSteadyStateAllocatesNothing, and so does a log that lets one page go for each new one.
+func TestSteadyStateAllocatesNothing(t *testing.T) {
 	var p Pool
-	p.Put(p.Get())
-	if n := testing.AllocsPerRun(1000, func() { p.Put(p.Get()) }); n != 0 {
+	var held [300]*Slab
+	for i := range held {
+		held[i] = p.Get()
+	}
+	next := 0
+	if n := testing.AllocsPerRun(1000, func() {
+		s := p.Get()
+		p.Put(held[next])
+		held[next] = s
+		next = (next + 7) % len(held)
+	}); n != 0 {
 		t.Fatalf("%v allocations per get and put, want 0", n)
+	}
+}
+
+// TestArenasAreAligned: a slab's arena is found by its address.
+func TestArenasAreAligned(t *testing.T) {
+	var p Pool
+	for range 200 * arenaSlabs {
+		p.Get()
+	}
+	for i := range p.arenas {
+		if a := &p.arenas[i]; uintptr(a.base)%arenaBytes != 0 || a.free != 0 {
+			t.Fatalf("arena %d is at %#x, free %#x", i, uintptr(unsafe.Pointer(a.base)), a.free)
+		}
+	}
+}
+
+func BenchmarkGetPut(b *testing.B) {
+	var p Pool
+	var held [10_000]*Slab
+	for i := range held {
+		held[i] = p.Get()
+	}
+	b.ReportAllocs()
+	next := 0
+	for b.Loop() {
+		s := p.Get()
+		p.Put(held[next])
+		held[next] = s
+		next = (next + 7919) % len(held)
 	}
 }

@@ -5,15 +5,12 @@ package engine
 import (
 	"context"
 	crand "crypto/rand"
-	"errors"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"net"
 	"os"
 	"runtime/debug"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"github.com/panjf2000/gnet/v2"
@@ -183,13 +180,7 @@ func (l *loop) OnClose(c gnet.Conn, err error) gnet.Action {
 			l.panicked(m, r)
 		}
 	}()
-	reason, detail := session.ReasonPeerClosed, ""
-	if err != nil && !errors.Is(err, io.EOF) {
-		detail = err.Error()
-		if !errors.Is(err, syscall.ECONNRESET) {
-			reason = session.ReasonBroken
-		}
-	}
+	reason, detail := session.Broken(err)
 	m.Close(reason, detail, l.nowMs())
 	return gnet.None
 }

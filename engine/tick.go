@@ -61,7 +61,8 @@ func (l *loop) tick() {
 	gap := nowMs - l.lastTickMs
 	dt := min(gap, tickMaxMs)
 	l.lastTickMs = nowMs
-	again := l.hub.Tick(nowMs, dt)
+	again := l.fetch(dt)
+	again = l.hub.Tick(nowMs, dt) || again
 	if gap <= tickMaxMs || l.behind {
 		l.check(dt)
 	}
@@ -73,6 +74,26 @@ func (l *loop) tick() {
 	l.summary.maybe(l, nowMs)
 	l.setPause(again)
 	l.ticks.Add(1)
+}
+
+// fetchNs bounds one walk over publishers whose input is fetched.
+const fetchNs = 8_000_000
+
+// fetch reads the publishers whose turn has come. It returns whether some are left.
+func (l *loop) fetch(dt int64) (again bool) {
+	reads := &l.env.Reads
+	reads.Advance(dt)
+	deadline := l.nowNs() + fetchNs
+	for s := reads.Due(); s != nil; s = reads.Due() {
+		m := s.Owner.(*member)
+		if l.guard(m, m.Fetch) {
+			l.close(m)
+		}
+		if l.nowNs() > deadline {
+			return true
+		}
+	}
+	return false
 }
 
 // tickPanicked survives a panic that belongs to no session in particular.

@@ -50,6 +50,7 @@ func (s *sink) Writev(iov [][]byte) (int, error) {
 	return n, nil
 }
 
+func (*sink) Read([]byte) (int, error) { return 0, nil }
 func (*sink) CloseWrite()     {}
 func (*sink) SetNoDelay(bool) {}
 func (*sink) QuickAck()       {}

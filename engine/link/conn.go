@@ -32,6 +32,9 @@ type Socket interface {
 	// Writev sends as much of iov (at most VectorsMax slices) as fits without blocking.
 	// Less than all with a nil error means that the socket is full.
 	Writev(iov [][]byte) (int, error)
+	// Read takes what has come, at most len(b) > 0 bytes, without blocking. 0 with a nil
+	// error means that nothing is there, io.EOF that nothing will come any more.
+	Read(b []byte) (int, error)
 	// CloseWrite ends the sending side (FIN).
 	CloseWrite()
 	// SetNoDelay sets TCP_NODELAY.

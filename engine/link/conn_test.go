@@ -38,10 +38,11 @@ func (f *fake) Writev(iov [][]byte) (int, error) {
 	return n, f.err
 }
 
-func (f *fake) CloseWrite()     { f.closed, f.at = f.closed+1, len(f.out) }
-func (f *fake) SetNoDelay(bool) { f.hints++ }
-func (f *fake) QuickAck()       { f.hints++ }
-func (f *fake) SetReadLow(int)  { f.hints++ }
+func (f *fake) Read([]byte) (int, error) { return 0, nil }
+func (f *fake) CloseWrite()              { f.closed, f.at = f.closed+1, len(f.out) }
+func (f *fake) SetNoDelay(bool)          { f.hints++ }
+func (f *fake) QuickAck()                { f.hints++ }
+func (f *fake) SetReadLow(int)           { f.hints++ }
 
 func newConn(room int) (*Conn, *fake) {
 	f := &fake{room: room}

@@ -15,6 +15,11 @@ type FD int
 //srsd:hot
 func (fd FD) Writev(iov [][]byte) (int, error) { return writev(int(fd), iov) }
 
+// Read implements Socket.
+//
+//srsd:hot
+func (fd FD) Read(b []byte) (int, error) { return recv(int(fd), b) }
+
 // The rest are hints: a peer that has gone already makes them fail, which the next read
 // or write reports.
 
@@ -46,6 +51,7 @@ func number(on bool) int {
 type gone struct{}
 
 func (gone) Writev([][]byte) (int, error) { return 0, ErrClosed }
+func (gone) Read([]byte) (int, error)     { return 0, ErrClosed }
 func (gone) CloseWrite()                  {}
 func (gone) SetNoDelay(bool)              {}
 func (gone) QuickAck()                    {}

@@ -5,6 +5,7 @@
 package link
 
 import (
+	"io"
 	"os"
 
 	"golang.org/x/sys/unix"
@@ -33,6 +34,22 @@ func writev(fd int, iov [][]byte) (int, error) {
 		}
 	}
 	return sent, nil
+}
+
+func recv(fd int, b []byte) (int, error) {
+	for {
+		n, err := unix.Read(fd, b)
+		switch {
+		case err == nil && n == 0:
+			return 0, io.EOF
+		case err == nil:
+			return n, nil
+		case err == unix.EAGAIN:
+			return 0, nil
+		case err != unix.EINTR:
+			return 0, os.NewSyscallError("read", err)
+		}
+	}
 }
 
 func quickAck(int) {} // acknowledgements are not delayed by option here

@@ -3,6 +3,7 @@
 package link
 
 import (
+	"io"
 	"os"
 	"unsafe"
 
@@ -34,6 +35,26 @@ func writev(fd int, iov [][]byte) (int, error) {
 		}
 		if errno != unix.EINTR {
 			return 0, os.NewSyscallError("writev", errno)
+		}
+	}
+}
+
+// recv calls the kernel as writev does.
+//
+//srsd:hot
+func recv(fd int, b []byte) (int, error) {
+	for {
+		n, _, errno := unix.RawSyscall6(unix.SYS_RECVFROM, uintptr(fd), uintptr(unsafe.Pointer(&b[0])), uintptr(len(b)),
+			unix.MSG_DONTWAIT, 0, 0)
+		switch {
+		case errno == 0 && n == 0:
+			return 0, io.EOF
+		case errno == 0:
+			return int(n), nil
+		case errno == unix.EAGAIN:
+			return 0, nil
+		case errno != unix.EINTR:
+			return 0, os.NewSyscallError("recv", errno)
 		}
 	}
 }

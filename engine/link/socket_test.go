@@ -205,3 +205,38 @@ func BenchmarkWritev(b *testing.B) {
 		}
 	}
 }
+
+// TestRead: nothing there is no error, and the end is told each time that it is asked for.
+func TestRead(t *testing.T) {
+	fd, far := pair(t)
+	b := make([]byte, 4)
+	if n, err := fd.Read(b); n != 0 || err != nil {
+		t.Fatalf("nothing is there: %d, %v", n, err)
+	}
+	if _, err := far.WriteString("abcdef"); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := fd.Read(b); err != nil || string(b[:n]) != "abcd" {
+		t.Fatalf("%q, %v", b[:n], err)
+	}
+	if err := far.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := fd.Read(b); err != nil || string(b[:n]) != "ef" {
+		t.Fatalf("%q, %v", b[:n], err)
+	}
+	for range 2 {
+		if n, err := fd.Read(b); n != 0 || err != io.EOF {
+			t.Fatalf("at the end: %d, %v", n, err)
+		}
+	}
+	if n, err := FD(-1).Read(b); n != 0 || !errors.Is(err, unix.EBADF) {
+		t.Fatalf("no descriptor: %d, %v", n, err)
+	}
+	var c Conn
+	c.Init(fd)
+	c.Close()
+	if n, err := c.Read(b); n != 0 || !errors.Is(err, ErrClosed) {
+		t.Fatalf("closed: %d, %v", n, err)
+	}
+}

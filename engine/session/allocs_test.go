@@ -97,3 +97,23 @@ func BenchmarkPublish(b *testing.B) {
 	p.wantAlive()
 	w.end()
 }
+
+// TestAllocsFetch: fetching costs no allocation either.
+func TestAllocsFetch(t *testing.T) {
+	w, p, reads := prepared(t, 5, 4096)
+	w.env.Hub.Pace.ReadMs = 20
+	w.sleep(500)
+	inbox := make([]byte, 0, 1<<20)
+	got := testing.AllocsPerRun(20, func() {
+		for _, b := range reads {
+			p.sock.in = append(inbox[:0], b...)
+			w.nowMs += 20
+			w.fetch(20)
+		}
+	})
+	p.wantAlive()
+	if got != 0 || len(p.sock.in) > 0 {
+		t.Errorf("%v allocations per %d reads, want 0; %d bytes left", got, len(reads), len(p.sock.in))
+	}
+	w.end()
+}

@@ -150,33 +150,3 @@ func TestSlowPlayer(t *testing.T) {
 	}
 	w.end()
 }
-
-// TestMergedReads: publish.mr sets SO_RCVLOWAT from the bit rate, and takes it back when the
-// publisher stalls or stops.
-func TestMergedReads(t *testing.T) {
-	w := newWorld(t, "publish { mr on; mr_latency 400; normal_timeout 60000; }")
-	p := w.publishing("p", "s")
-	for i := range 200 {
-		p.feed(p.audio(uint32(i*20), audioFrame(i, 988))) // 50 kB/s and chunk headers
-		w.sleep(20)
-	}
-	if n := p.sock.readLow; n < 12_000 || n > 20_000 {
-		t.Errorf("SO_RCVLOWAT is %d for 50 kB/s and 400 ms", n)
-	}
-	w.sleep(1200)
-	if n := p.sock.readLow; n != 1 {
-		t.Errorf("SO_RCVLOWAT is %d when nothing comes", n)
-	}
-	for i := range 200 {
-		p.feed(p.audio(uint32(6000+i*20), audioFrame(i, 988)))
-		w.sleep(20)
-	}
-	if p.sock.readLow <= 1 {
-		t.Error("SO_RCVLOWAT was not set again")
-	}
-	p.feed(p.command(msg.AppendStreamCommand(nil, msg.CommandFCUnpublish, 5, "s")))
-	if n := p.sock.readLow; n != 1 {
-		t.Errorf("SO_RCVLOWAT is %d after unpublish", n)
-	}
-	w.end()
-}

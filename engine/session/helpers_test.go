@@ -94,6 +94,7 @@ func (w *world) sleep(ms int64) {
 	for ; ms > 0; ms -= tick {
 		step := min(ms, tick)
 		w.nowMs += step
+		w.fetch(step)
 		w.env.Hub.Tick(w.nowMs, step)
 		if w.nowMs/sweep != (w.nowMs-step)/sweep {
 			for _, p := range w.peers {
@@ -103,6 +104,27 @@ func (w *world) sleep(ms int64) {
 			}
 		}
 		w.settle()
+	}
+}
+
+// fetch reads the publishers whose turn it is.
+func (w *world) fetch(ms int64) {
+	w.env.Reads.Advance(ms)
+	for s := w.env.Reads.Due(); s != nil; s = w.env.Reads.Due() {
+		if s.Fetch(w.nowMs) {
+			s.Owner.(*peer).close(ReasonPeerClosed)
+		}
+	}
+}
+
+// arrives has bytes come in over the network. The kernel wakes the loop if they are as many
+// as it was told to wait for; the loop then reads all of them.
+func (p *peer) arrives(b []byte) {
+	p.sock.in = append(p.sock.in, b...)
+	if len(p.sock.in) >= max(p.sock.readLow, 1) {
+		all := p.sock.in
+		p.sock.in = nil
+		p.feed(all)
 	}
 }
 
@@ -123,6 +145,9 @@ func (w *world) end() {
 	if n, _ := w.env.Hub.Slabs(); n != 0 {
 		w.t.Errorf("%d slabs left", n)
 	}
+	if n := w.env.Reads.Fetched(); n != 0 {
+		w.t.Errorf("the input of %d publishers is still fetched", n)
+	}
 	if n := w.env.Stats.Publishers; n != 0 {
 		w.t.Errorf("%d publishers left", n)
 	}
@@ -141,6 +166,19 @@ type socket struct {
 	readLow  int
 	noDelay  bool
 	discard  bool
+	in       []byte // came, and was not read
+	inEnd    error  // what reading tells once in is empty
+	reads    int
+}
+
+func (k *socket) Read(b []byte) (int, error) {
+	k.reads++
+	n := copy(b, k.in)
+	k.in = k.in[n:]
+	if n == 0 {
+		return 0, k.inEnd
+	}
+	return n, nil
 }
 
 func (k *socket) Writev(iov [][]byte) (int, error) {

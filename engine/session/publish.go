@@ -25,7 +25,7 @@ type publisher struct {
 	described [2]string
 	// codecLines counts what was logged of the stream's codecs.
 	codecLines int
-	merge      readMerge
+	fetch      int32 // place in the wheel of Reads, -1 while input is read as it comes
 }
 
 // startPublish handles publish (srs-facts §3.7).
@@ -50,7 +50,7 @@ func (s *Session) startPublish(c *msg.Command) {
 		s.badPublish(fmt.Sprintf("%v: %s", err, name))
 		return
 	}
-	s.publish = &publisher{stream: st, vhost: vhost, direct: -1, sinceMs: s.nowMs, watchedMs: s.nowMs}
+	s.publish = &publisher{stream: st, vhost: vhost, direct: -1, fetch: -1, sinceMs: s.nowMs, watchedMs: s.nowMs}
 	s.phase, s.deadlineMs, s.playing = phasePublish, 0, name
 	s.env.Stats.Publishers++
 	s.Conn.SetNoDelay(vhost.TCPNoDelay)
@@ -76,11 +76,9 @@ func (s *Session) stopPublish() {
 	if p == nil {
 		return
 	}
+	p.fetching(s, false)
 	s.publish = nil
 	s.env.Stats.Publishers--
-	if p.merge.bytes > 1 && !s.Conn.Closed() {
-		s.Conn.SetReadLow(1)
-	}
 	messages, bytes := p.stream.Messages, p.stream.Bytes
 	dropped, overflows := p.stream.Dropped, p.stream.GopOverflow
 	p.stream.Unpublish(s, s.nowMs)
@@ -202,5 +200,5 @@ func (s *Session) checkPublisher() {
 		s.refuse(fmt.Sprintf("no player for %d ms", conf.KickoffForIdleMs))
 		s.reason = ReasonIdleKick
 	}
-	p.merge.adjust(s)
+	p.fetching(s, s.reason == ReasonNone && s.env.Reads.PeriodMs(p.vhost) > 0)
 }

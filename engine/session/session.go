@@ -39,6 +39,7 @@ type Env struct {
 	// under way. It may be called several times before that.
 	Later func(*Session)
 
+	Reads       Reads // the publishers whose input is fetched
 	chunkLimits chunk.Limits
 	amfLimits   amf0.Limits
 	oddEvery    journal.Every
@@ -72,6 +73,7 @@ func (e *Env) Init() {
 		Depth: e.Limits.AMFDepthMax, MemoryFactor: e.Limits.AMFMemoryFactor, Values: e.Limits.AMFValuesMax,
 	}
 	e.oddEvery = journal.NewEvery(oddEveryMs)
+	e.Reads.init(e)
 }
 
 const (

@@ -15,15 +15,22 @@ const (
 	flushIdle           = 0.12       // at periodMinMs: twice of it is what writing each frame costs
 	busyHigh, busyLow   = 0.80, 0.60 // share of the core in all
 
+	// Reading is merged as soon as it takes a noticeable share of the core, because what it
+	// costs in delay is little: a publisher's bytes wait for half a period on average.
+	readMinMs, readMaxMs = 20, 100
+	readHigh, readLow    = 0.15, 0.09 // share of the core spent on all but writes
+	readIdle             = 0.06       // at readMinMs: twice of it is what reading as it comes costs
+
 	windowNs  = 100_000_000
 	smoothing = 0.2 // weight of the newest window
 	stepUp    = 1.25
 	stepDown  = 0.90
 )
 
-// Pace chooses the merge period from how busy the loop is. *loop-owned*.
+// Pace chooses the periods of merging from how busy the loop is. *loop-owned*.
 type Pace struct {
 	PeriodMs   int64   // 0: write after each video frame
+	ReadMs     int64   // how often publishers are read; 0: as their bytes come
 	FlushShare float64 // share of the core spent writing to players, smoothed
 	BusyShare  float64 // share of the core that the loop used, smoothed
 
@@ -52,6 +59,20 @@ func (p *Pace) Adapt(nowNs, cpuNs int64) {
 	p.BusyShare = smooth(p.BusyShare, float64(cpuNs-p.busyCPU)/float64(elapsed))
 	p.since, p.busyCPU, p.spent = nowNs, cpuNs, 0
 	p.PeriodMs = p.next()
+	p.ReadMs = p.nextRead()
+}
+
+func (p *Pace) nextRead() int64 {
+	share := p.BusyShare - p.FlushShare
+	switch {
+	case share > readHigh:
+		return min(max(readMinMs, int64(float64(p.ReadMs)*stepUp)), readMaxMs)
+	case share < readLow && p.ReadMs > readMinMs:
+		return max(int64(float64(p.ReadMs)*stepDown), readMinMs)
+	case share < readIdle:
+		return 0
+	}
+	return p.ReadMs
 }
 
 func (p *Pace) next() int64 {

@@ -70,7 +70,7 @@ func (l *loop) tick() {
 	// is found to have been silent.
 	l.behind = gap > tickMaxMs && !l.behind
 	l.settleAll()
-	l.hub.Pace.Adapt(nowNs, threadCPU())
+	l.hub.Pace.Adapt(nowNs, processCPU())
 	l.summary.maybe(l, nowMs)
 	l.setPause(again)
 	l.ticks.Add(1)

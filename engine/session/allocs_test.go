@@ -102,7 +102,7 @@ func BenchmarkPublish(b *testing.B) {
 func TestAllocsFetch(t *testing.T) {
 	w, p, reads := prepared(t, 5, 4096)
 	w.env.Hub.Pace.ReadMs = 20
-	w.sleep(500)
+	p.s.publish.fetching(p.s, true)
 	inbox := make([]byte, 0, 1<<20)
 	got := testing.AllocsPerRun(20, func() {
 		for _, b := range reads {

@@ -50,6 +50,7 @@ func (s *Session) fed() {
 		s.Conn.QuickAck()
 	case phasePublish:
 		s.acknowledge()
+		s.publish.reads++
 		s.publish.stream.Flush(s.nowMs)
 	case phasePlay:
 		s.acknowledge()

@@ -26,6 +26,9 @@ type publisher struct {
 	// codecLines counts what was logged of the stream's codecs.
 	codecLines int
 	fetch      int32 // place in the wheel of Reads, -1 while input is read as it comes
+	reads      int32 // since the last check
+	visits     int32 // of the wheel, since the last check
+	checkedMs  int64 // when that was
 }
 
 // startPublish handles publish (srs-facts §3.7).
@@ -50,7 +53,7 @@ func (s *Session) startPublish(c *msg.Command) {
 		s.badPublish(fmt.Sprintf("%v: %s", err, name))
 		return
 	}
-	s.publish = &publisher{stream: st, vhost: vhost, direct: -1, fetch: -1, sinceMs: s.nowMs, watchedMs: s.nowMs}
+	s.publish = &publisher{stream: st, vhost: vhost, direct: -1, fetch: -1, sinceMs: s.nowMs, watchedMs: s.nowMs, checkedMs: s.nowMs}
 	s.phase, s.deadlineMs, s.playing = phasePublish, 0, name
 	s.env.Stats.Publishers++
 	s.Conn.SetNoDelay(vhost.TCPNoDelay)
@@ -200,5 +203,5 @@ func (s *Session) checkPublisher() {
 		s.refuse(fmt.Sprintf("no player for %d ms", conf.KickoffForIdleMs))
 		s.reason = ReasonIdleKick
 	}
-	p.fetching(s, s.reason == ReasonNone && s.env.Reads.PeriodMs(p.vhost) > 0)
+	p.fetching(s, s.reason == ReasonNone && p.worthFetching(s))
 }

@@ -105,6 +105,26 @@ func (r *Reads) round(vhost *conf.Vhost) *readRound {
 	return round
 }
 
+// worthFetching decides, at each check, whether a publisher belongs into the wheel: one
+// that sends in large pieces by itself is read less often as they come.
+func (p *publisher) worthFetching(s *Session) bool {
+	period := s.env.Reads.PeriodMs(p.vhost)
+	elapsed := s.nowMs - p.checkedMs
+	reads, visits := int64(p.reads), int64(p.visits)
+	p.reads, p.visits, p.checkedMs = 0, 0, s.nowMs
+	switch {
+	case period == 0:
+		return false
+	case p.fetch < 0:
+		return reads*period >= elapsed
+	default:
+		return visits <= fetchVainMax*reads // nothing at all: let the kernel tell when it comes
+	}
+}
+
+// fetchVainMax is how many visits there may be for one that finds something.
+const fetchVainMax = 2
+
 // fetching puts a publisher into the wheel, or takes it out.
 func (p *publisher) fetching(s *Session, on bool) {
 	if on == (p.fetch >= 0) {
@@ -131,6 +151,7 @@ func (p *publisher) fetching(s *Session, on bool) {
 // be closed now.
 func (s *Session) Fetch(nowMs int64) (closeNow bool) {
 	buffer := s.env.Reads.buffer
+	s.publish.visits++
 	for range fetchRounds {
 		n, err := s.Conn.Read(buffer)
 		if err != nil {

@@ -12,6 +12,16 @@ import (
 	"srsd/proto/rtmp/msg"
 )
 
+// talk has publishers send an audio frame every 20 ms.
+func (w *world) talk(ms int, publishers ...*peer) {
+	for i := range ms / 20 {
+		for _, p := range publishers {
+			p.arrives(p.audio(uint32(i*20), audioFrame(i, 300)))
+		}
+		w.sleep(20)
+	}
+}
+
 // TestReadsAsTheyCome: without publish.mr and without load, each byte of a publisher wakes
 // the loop.
 func TestReadsAsTheyCome(t *testing.T) {
@@ -60,12 +70,11 @@ func TestReadsAreMerged(t *testing.T) {
 			w.env.Hub.Pace.ReadMs = tc.loadMs
 			p := w.publishing("p", "s")
 			q := w.playing("q", "s")
-			p.arrives(p.audio(0, audioHeader(1)))
-			w.sleep(500) // until the first check
+			w.talk(1000, p) // it was seen what it sends
 			before, waited := p.sock.reads, int64(0)
-			sent := 0
+			sent := 1000 / 20
 			for i := range forMs / stepMs {
-				p.arrives(p.audio(uint32(i*stepMs), audioFrame(i, 300)))
+				p.arrives(p.audio(uint32(1000+i*stepMs), audioFrame(i, 300)))
 				sent++
 				w.sleep(stepMs)
 				if waited += stepMs; len(p.sock.in) == 0 {
@@ -81,8 +90,8 @@ func TestReadsAreMerged(t *testing.T) {
 			}
 			w.sleep(1000)
 			got := media(q.take())
-			if len(got) != sent+1 {
-				t.Errorf("the player has %d messages of %d", len(got), sent+1)
+			if len(got) != sent {
+				t.Errorf("the player has %d messages of %d", len(got), sent)
 			}
 			p.wantAlive()
 			w.end()
@@ -95,7 +104,7 @@ func TestManyBytesAreReadAtOnce(t *testing.T) {
 	w := newWorld(t, "publish { mr on; }")
 	p := w.publishing("p", "s")
 	p.feed(p.setChunkSize(60_000))
-	w.sleep(500)
+	w.talk(500, p)
 	reads := p.sock.reads
 	for i := range 20 {
 		p.arrives(p.video(uint32(i), keyframe(i, 20_000)))
@@ -116,7 +125,7 @@ func TestLoadComesAndGoes(t *testing.T) {
 	p := w.publishing("p", "s")
 	for _, loadMs := range []int64{0, 100, 0, 20, 0} {
 		w.env.Hub.Pace.ReadMs = loadMs
-		w.sleep(500)
+		w.talk(500, p)
 		if fetched := w.env.Reads.Fetched() == 1; fetched != (loadMs > 0) || fetched != (p.sock.readLow == readMuteBytes) {
 			t.Fatalf("period %d: fetched %v, SO_RCVLOWAT %d", loadMs, fetched, p.sock.readLow)
 		}
@@ -146,9 +155,11 @@ func TestFetchedPublisherEnds(t *testing.T) {
 			w := newWorld(t, "publish { mr on; mr_latency 100; }")
 			q := w.playing("q", "s")
 			p, other := w.publishing("p", "s"), w.publishing("other", "t")
-			w.sleep(500)
+			w.talk(500, p, other)
+			w.talk(200, other)
+			q.take()
 			tc.end(p)
-			w.sleep(220)
+			w.talk(220, other)
 			p.wantEnd(tc.reason, tc.detail)
 			if strings.HasPrefix(tc.name, "last words") && len(media(q.take())) != 1 {
 				t.Error("what came before the end was lost")
@@ -157,7 +168,7 @@ func TestFetchedPublisherEnds(t *testing.T) {
 				t.Errorf("%d publishers are fetched", w.env.Reads.Fetched())
 			}
 			reads := other.sock.reads
-			w.sleep(1000)
+			w.talk(1000, other)
 			if n := other.sock.reads - reads; n < 9 || n > 11 {
 				t.Errorf("the other publisher had %d turns, want 10", n)
 			}
@@ -170,16 +181,42 @@ func TestFetchedPublisherEnds(t *testing.T) {
 func TestUnpublishStopsFetching(t *testing.T) {
 	w := newWorld(t, "publish { mr on; mr_latency 100; }")
 	p := w.publishing("p", "s")
-	w.sleep(500)
+	w.talk(500, p)
 	p.arrives(p.command(msg.AppendDeleteStream(nil, 4, 1)))
 	w.sleep(120)
 	if p.s.phase != phaseCommand || p.sock.readLow != 1 || w.env.Reads.Fetched() != 0 {
 		t.Fatalf("phase %d, SO_RCVLOWAT %d, %d fetched", p.s.phase, p.sock.readLow, w.env.Reads.Fetched())
 	}
 	p.arrives(p.command(msg.AppendPublish(nil, 5, "s", msg.PublishLive)))
-	w.sleep(500)
+	w.talk(700, p)
 	if p.s.phase != phasePublish || w.env.Reads.Fetched() != 1 {
 		t.Fatalf("phase %d, %d fetched", p.s.phase, w.env.Reads.Fetched())
+	}
+	w.end()
+}
+
+// TestLargePiecesAreReadAsTheyCome: an encoder that sends twice a second needs no wheel.
+func TestLargePiecesAreReadAsTheyCome(t *testing.T) {
+	w := newWorld(t, "")
+	w.env.Hub.Pace.ReadMs = 100
+	p := w.publishing("p", "s")
+	for range 20 {
+		p.arrives(p.audio(0, audioFrame(1, 300)))
+		w.sleep(500)
+		if w.env.Reads.Fetched() != 0 {
+			t.Fatal("it is fetched")
+		}
+	}
+	w.talk(1000, p)
+	if w.env.Reads.Fetched() != 1 {
+		t.Fatal("with 50 pieces a second it is not")
+	}
+	for range 4 {
+		p.arrives(p.audio(0, audioFrame(1, 300)))
+		w.sleep(500)
+	}
+	if w.env.Reads.Fetched() != 0 {
+		t.Fatal("it sends seldom again, and is still fetched")
 	}
 	w.end()
 }

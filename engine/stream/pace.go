@@ -36,15 +36,19 @@ type Pace struct {
 
 	since   int64 // start of the window, ns
 	spent   int64 // CPU time spent writing in the window, ns
-	began   int64 // CPU time at the start of the walk under way, ns
-	busyCPU int64 // CPU time at the start of the window, ns
+	began   int64 // the thread's CPU time at the start of the walk under way, ns
+	busyCPU int64 // the process's CPU time at the start of the window, ns
 }
 
 func (p *Pace) flushing(cpuNs int64) { p.began = cpuNs }
-func (p *Pace) flushed(cpuNs int64)  { p.spent += cpuNs - p.began }
+func (p *Pace) flushed(cpuNs int64)  { p.spent += min(max(cpuNs-p.began, 0), spanMaxNs) }
 
-// Adapt looks at the window that ends now; cpuNs is the CPU time that the loop's thread
-// has used so far. It does nothing before the window is full.
+// spanMaxNs bounds what one walk counts for: its end may find itself on another thread,
+// whose clock shows something else.
+const spanMaxNs = 2 * sliceNs
+
+// Adapt looks at the window that ends now; cpuNs is the CPU time that the process has used
+// so far: what runs beside the loop takes the same core, as a rule. It does nothing before the window is full.
 func (p *Pace) Adapt(nowNs, cpuNs int64) {
 	if p.since == 0 {
 		p.since, p.busyCPU, p.spent = nowNs, cpuNs, 0

@@ -22,6 +22,8 @@ type Hub struct {
 	cpu     func() int64 // CPU time used so far, ns: what a walk costs
 	Pace    Pace
 	players int
+	// sliceLeft is what walks may still take before the next tick, ns.
+	sliceLeft int64
 }
 
 // NewHub returns an empty hub. nanos reads a monotonic clock, cpu the CPU time that the
@@ -30,7 +32,7 @@ type Hub struct {
 func NewHub(limits Limits, nanos, cpu func() int64) *Hub {
 	h := &Hub{
 		streams: map[uint64]*Stream{}, wheels: map[*conf.Vhost]*Wheel{},
-		limits: limits, nanos: nanos, cpu: cpu,
+		limits: limits, nanos: nanos, cpu: cpu, sliceLeft: sliceNs,
 	}
 	h.scratch.iov = make([][]byte, 0, vectorsMax+1)
 	h.scratch.pos = make([]int64, 0, vectorsMax+1)

@@ -12,8 +12,11 @@ import (
 // shares of the core.
 func work(p *Pace, nowNs *int64, cpuNs *int64, n int, flush, busy float64) {
 	for range n {
-		p.flushing(*nowNs)
-		p.flushed(*nowNs + int64(flush*windowNs))
+		const walks = 20 // a window is several walks long
+		for range walks {
+			p.flushing(*cpuNs)
+			p.flushed(*cpuNs + int64(flush*windowNs)/walks)
+		}
 		*nowNs += windowNs
 		*cpuNs += int64(busy * windowNs)
 		p.Adapt(*nowNs, *cpuNs)

@@ -148,10 +148,11 @@ func (s *Stream) removePlayer(p *Player, nowMs int64) {
 	s.players[last] = nil
 	s.players = s.players[:last]
 	s.wheel.left(s, p)
-	if moved != p {
-		// The wheel may have passed the place that it moved to: serve it now, rather
-		// than a whole turn later.
-		moved.Flush(nowMs)
+	if moved != p && moved.hot < 0 && moved.pending() {
+		// The wheel may have passed the place that it moved to: the next tick serves it,
+		// rather than a whole turn later. Not here: when thousands leave at once, each
+		// would wait for a write to another.
+		s.wheel.heat(moved, nowMs, true)
 	}
 	s.trim()
 	s.hub.dispose(s)

@@ -34,13 +34,14 @@ func (s *summary) maybe(l *loop, nowMs int64) {
 	}
 	elapsed := max(nowMs-s.sinceMs, 1)
 	slabs, spare := l.hub.Slabs()
+	load := l.hub.Load()
 	l.env.Log.Info("", "summary",
 		zap.Int("connections", len(l.all)), zap.Int("streams", l.hub.Streams()),
 		zap.Int("publishers", l.env.Stats.Publishers), zap.Int("players", l.hub.Players()),
 		zap.Int64("in_kbps", (in-s.in)*8/elapsed), zap.Int64("out_kbps", (out-s.out)*8/elapsed),
-		zap.Int64("merge_ms", l.hub.Pace.PeriodMs),
-		zap.Int("busy_percent", percent(l.hub.Pace.BusyShare)), zap.Int("writing_percent", percent(l.hub.Pace.FlushShare)),
-		zap.Int64("lag_max_us", s.lagMaxNs/1000),
+		zap.Int64("merge_ms", load.MergeMs), zap.Int64("read_ms", load.ReadMs),
+		zap.Int("busy_percent", percent(load.BusyShare)), zap.Int("writing_percent", percent(load.FlushShare)),
+		zap.Int64("lag_max_us", s.lagMaxNs/1000), zap.Int("due", load.Due), zap.Int("full", load.Full),
 		zap.Int("slabs", slabs), zap.Int("slabs_spare", spare), zap.Int64("panics", l.env.Stats.Panics))
 	*s = summary{dueMs: s.dueMs, sinceMs: nowMs, in: in, out: out, silent: s.silent}
 }

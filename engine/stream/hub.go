@@ -122,5 +122,33 @@ func (h *Hub) Paced() bool {
 	return false
 }
 
+// Load is how the wheels are doing: what the summary line shows, and metrics will.
+type Load struct {
+	MergeMs    int64   // the merge period of writes that the load asks for; a vhost may cap it
+	ReadMs     int64   // how often publishers are read; 0: as their bytes come
+	FlushShare float64 // share of a core spent writing to players, 0 to 1
+	BusyShare  float64 // share of a core spent in all
+	Due        int     // players whose turn has come and who were not visited yet
+	Full       int     // players whose socket was full, or who have more than one visit's share to get
+}
+
+// Load returns the state of the wheels. O(vhosts), and the streams that are passed over.
+func (h *Hub) Load() Load {
+	l := Load{
+		MergeMs: h.Pace.PeriodMs, ReadMs: h.Pace.ReadMs,
+		FlushShare: h.Pace.FlushShare, BusyShare: h.Pace.BusyShare,
+	}
+	for _, w := range h.order {
+		l.Full += len(w.hot)
+		l.Due += int(w.credit)
+		for i := w.passes.first; i < w.passes.next; i++ {
+			if s := *w.passes.at(i); s != nil {
+				l.Due += len(s.players) - s.pass.next
+			}
+		}
+	}
+	return l
+}
+
 // Slabs returns how many slabs the logs hold, and how many are kept for reuse.
 func (h *Hub) Slabs() (inUse, spare int) { return h.pool.InUse(), h.pool.Spare() }

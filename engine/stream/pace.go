@@ -18,6 +18,7 @@ const (
 	// Reading is merged as soon as it takes a noticeable share of the core, because what it
 	// costs in delay is little: a publisher's bytes wait for half a period on average.
 	readMinMs, readMaxMs = 20, 100
+	readBusyMs           = 200        // the longest period while more than busyLow of the core is used
 	readHigh, readLow    = 0.15, 0.09 // share of the core spent on all but writes
 	readIdle             = 0.06       // at readMinMs: twice of it is what reading as it comes costs
 
@@ -68,9 +69,13 @@ func (p *Pace) Adapt(nowNs, cpuNs int64) {
 
 func (p *Pace) nextRead() int64 {
 	share := p.BusyShare - p.FlushShare
+	longest := int64(readMaxMs)
+	if p.BusyShare > busyLow {
+		longest = readBusyMs
+	}
 	switch {
-	case share > readHigh:
-		return min(max(readMinMs, int64(float64(p.ReadMs)*stepUp)), readMaxMs)
+	case share > readHigh && p.ReadMs <= longest:
+		return min(max(readMinMs, int64(float64(p.ReadMs)*stepUp)), longest)
 	case share < readLow && p.ReadMs > readMinMs:
 		return max(int64(float64(p.ReadMs)*stepDown), readMinMs)
 	case share < readIdle:

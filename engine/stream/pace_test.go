@@ -118,3 +118,77 @@ func TestPeriodCaps(t *testing.T) {
 		})
 	}
 }
+
+// TestReadsAreMergedByLoad: reading is merged while it takes a noticeable share, and not
+// for what writing takes.
+func TestReadsAreMergedByLoad(t *testing.T) {
+	var p Pace
+	now, cpu := int64(1), int64(0)
+	p.Adapt(now, cpu)
+	for _, step := range []struct {
+		name        string
+		flush, busy float64
+		low, high   int64 // of the period afterwards
+	}{
+		{"idle", 0.01, 0.02, 0, 0},
+		{"writing alone", 0.5, 0.6, 0, 0},
+		{"reading", 0.01, 0.3, readMaxMs, readMaxMs},
+		{"reading, and the core is nearly used up", 0.4, 0.7, readBusyMs, readBusyMs},
+		{"it helps", 0.1, 0.1 + (readLow+readHigh)/2, readBusyMs, readBusyMs},
+		{"little is left", 0.1, 0.1 + (readIdle+readLow)/2, readMinMs, readMinMs},
+		{"idle again", 0.01, 0.02, 0, 0},
+	} {
+		last := p.ReadMs
+		for range 80 {
+			work(&p, &now, &cpu, 1, step.flush, step.busy)
+			if p.ReadMs != 0 && p.ReadMs < readMinMs || p.ReadMs > max(readMinMs, last*2) {
+				t.Fatalf("%s: %d ms after %d", step.name, p.ReadMs, last)
+			}
+			last = p.ReadMs
+		}
+		if p.ReadMs < step.low || p.ReadMs > step.high {
+			t.Fatalf("%s: the period is %d ms, want %d to %d (flush %.2f, busy %.2f)",
+				step.name, p.ReadMs, step.low, step.high, p.FlushShare, p.BusyShare)
+		}
+	}
+}
+
+// TestASpanOnAnotherThread: a walk whose end was read from another thread's clock counts for
+// little, and never for less than nothing.
+func TestASpanOnAnotherThread(t *testing.T) {
+	var p Pace
+	p.flushing(1e12)
+	p.flushed(5)
+	p.flushing(5)
+	p.flushed(1e12)
+	if p.spent < 0 || p.spent > spanMaxNs {
+		t.Fatalf("%d ns were counted", p.spent)
+	}
+}
+
+// TestLoad: what is due and what is full is counted.
+func TestLoad(t *testing.T) {
+	b := newBench(t, nil)
+	s := b.streams(1)[0]
+	taps := b.taps(s, 100)
+	b.frameTo(s, keyframe(0, 5000))
+	if l := b.hub.Load(); l.Due != 0 || l.Full != 0 {
+		t.Fatalf("nothing is due: %+v", l)
+	}
+	for _, c := range taps[:30] {
+		c.room = 0
+	}
+	b.frameTo(s, keyframe(0, 5000))
+	if l := b.hub.Load(); l.Full != 30 {
+		t.Fatalf("30 sockets are full: %+v", l)
+	}
+	b.hub.sliceLeft = 0 // no time before the next tick
+	b.frameTo(s, keyframe(0, 5000))
+	if l := b.hub.Load(); l.Due != 100 {
+		t.Fatalf("100 players wait: %+v", l)
+	}
+	b.hub.Tick(b.nowMs, 4)
+	if l := b.hub.Load(); l.Due != 0 {
+		t.Fatalf("the tick has served them: %+v", l)
+	}
+}

@@ -51,6 +51,7 @@ func (s *Session) fed() {
 	case phasePublish:
 		s.acknowledge()
 		s.publish.reads++
+		s.env.Hub.Pace.Read()
 		s.publish.stream.Flush(s.nowMs)
 	case phasePlay:
 		s.acknowledge()

@@ -19,7 +19,8 @@ const (
 	// costs in delay is little: a publisher's bytes wait for half a period on average.
 	readMinMs, readMaxMs = 20, 100
 	readBusyMs           = 200        // the longest period while more than busyLow of the core is used
-	readHigh, readLow    = 0.15, 0.09 // share of the core spent on all but writes
+	readHigh, readLow    = 0.15, 0.09 // share of the core spent on reads
+	readCostMaxNs        = 20_000     // more than a read costs, whatever it brings
 	readIdle             = 0.06       // at readMinMs: twice of it is what reading as it comes costs
 
 	windowNs  = 100_000_000
@@ -33,10 +34,12 @@ type Pace struct {
 	PeriodMs   int64   // 0: write after each video frame
 	ReadMs     int64   // how often publishers are read; 0: as their bytes come
 	FlushShare float64 // share of the core spent writing to players, smoothed
-	BusyShare  float64 // share of the core that the loop used, smoothed
+	BusyShare  float64 // share of the core that the process used, smoothed
+	readShare  float64 // share of the core that reads can have used at most, smoothed
 
 	since   int64 // start of the window, ns
 	spent   int64 // CPU time spent writing in the window, ns
+	reads   int64 // of publishers, in the window
 	began   int64 // the thread's CPU time at the start of the walk under way, ns
 	busyCPU int64 // the process's CPU time at the start of the window, ns
 }
@@ -52,7 +55,7 @@ const spanMaxNs = 2 * sliceNs
 // so far: what runs beside the loop takes the same core, as a rule. It does nothing before the window is full.
 func (p *Pace) Adapt(nowNs, cpuNs int64) {
 	if p.since == 0 {
-		p.since, p.busyCPU, p.spent = nowNs, cpuNs, 0
+		p.open(nowNs, cpuNs)
 		return
 	}
 	elapsed := nowNs - p.since
@@ -62,13 +65,22 @@ func (p *Pace) Adapt(nowNs, cpuNs int64) {
 	smooth := func(old, now float64) float64 { return old + (now-old)*smoothing }
 	p.FlushShare = smooth(p.FlushShare, float64(p.spent)/float64(elapsed))
 	p.BusyShare = smooth(p.BusyShare, float64(cpuNs-p.busyCPU)/float64(elapsed))
-	p.since, p.busyCPU, p.spent = nowNs, cpuNs, 0
+	p.readShare = smooth(p.readShare, float64(p.reads*readCostMaxNs)/float64(elapsed))
+	p.open(nowNs, cpuNs)
 	p.PeriodMs = p.next()
 	p.ReadMs = p.nextRead()
 }
 
+// open begins a window.
+func (p *Pace) open(nowNs, cpuNs int64) { p.since, p.busyCPU, p.spent, p.reads = nowNs, cpuNs, 0, 0 }
+
+// Read counts a read of a publisher's socket.
+func (p *Pace) Read() { p.reads++ }
+
 func (p *Pace) nextRead() int64 {
-	share := p.BusyShare - p.FlushShare
+	// What is neither writing nor reading, a rush of players for instance, is no reason to
+	// let publishers wait.
+	share := min(p.BusyShare-p.FlushShare, p.readShare)
 	longest := int64(readMaxMs)
 	if p.BusyShare > busyLow {
 		longest = readBusyMs

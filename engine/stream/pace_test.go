@@ -128,18 +128,23 @@ func TestReadsAreMergedByLoad(t *testing.T) {
 	for _, step := range []struct {
 		name        string
 		flush, busy float64
+		reads       int   // per second
 		low, high   int64 // of the period afterwards
 	}{
-		{"idle", 0.01, 0.02, 0, 0},
-		{"writing alone", 0.5, 0.6, 0, 0},
-		{"reading", 0.01, 0.3, readMaxMs, readMaxMs},
-		{"reading, and the core is nearly used up", 0.4, 0.7, readBusyMs, readBusyMs},
-		{"it helps", 0.1, 0.1 + (readLow+readHigh)/2, readBusyMs, readBusyMs},
-		{"little is left", 0.1, 0.1 + (readIdle+readLow)/2, readMinMs, readMinMs},
-		{"idle again", 0.01, 0.02, 0, 0},
+		{"idle", 0.01, 0.02, 100, 0, 0},
+		{"writing alone", 0.5, 0.6, 100, 0, 0},
+		{"a rush of players", 0.1, 0.9, 100, 0, 0},
+		{"reading", 0.01, 0.3, 50_000, readMaxMs, readMaxMs},
+		{"reading, and the core is nearly used up", 0.4, 0.7, 20_000, readBusyMs, readBusyMs},
+		{"it helps", 0.1, 0.1 + (readLow+readHigh)/2, 10_000, readBusyMs, readBusyMs},
+		{"little is left", 0.1, 0.1 + (readIdle+readLow)/2, 10_000, readMinMs, readMinMs},
+		{"idle again", 0.01, 0.02, 100, 0, 0},
 	} {
 		last := p.ReadMs
 		for range 80 {
+			for range step.reads * windowNs / 1e9 {
+				p.Read()
+			}
 			work(&p, &now, &cpu, 1, step.flush, step.busy)
 			if p.ReadMs != 0 && p.ReadMs < readMinMs || p.ReadMs > max(readMinMs, last*2) {
 				t.Fatalf("%s: %d ms after %d", step.name, p.ReadMs, last)

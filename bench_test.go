@@ -5,10 +5,13 @@
 package srsd_test
 
 import (
+	"os"
 	"testing"
 
 	"srsd/bench/scenario"
 )
+
+func TestMain(m *testing.M) { os.Exit(scenario.Main(m)) }
 
 func BenchmarkSrsd(b *testing.B) {
 	b.Run("bench", func(b *testing.B) {

@@ -4,107 +4,90 @@ package scenario
 
 import (
 	"context"
-	"io"
-	"net"
-	"sync/atomic"
+	"fmt"
+	"os"
 	"testing"
-	"time"
 
+	"srsd/bench/proc"
 	"srsd/conf"
 	"srsd/engine"
 	"srsd/engine/journal"
 )
 
-// sockets: the whole server over loopback TCP. One operation publishes a frame and waits
-// until the last player has it, so the time is the latency of the whole round.
-func sockets(b *testing.B, players int) {
-	cfg, _, err := conf.LoadEnv(nil)
-	if err != nil {
-		b.Fatal(err)
+// mergedBeats is what the merge period of a loaded server comes to, in frames: 280 ms.
+const mergedBeats = 7
+
+// sockets: the whole server over loopback TCP. One operation publishes a frame, or several in
+// one piece, and waits until the last player has them, so ns/op is the latency of the whole round. The server runs
+// in this process, the players in another: players/core and cpu-us/player-s are made of
+// the CPU time of this one, the time is that of both.
+//
+// The server itself never merges writes here (min_latency): its merging follows the load, and
+// frame after frame as fast as they go is all the load there can be. Frames that come in one
+// piece make one write per player, which is what merging comes to.
+func sockets(b *testing.B, players, beats int) {
+	b.Helper()
+	s := NewShow(b, serve(b, players), players)
+	var bytes int64
+	rounds := 0
+	b.ReportAllocs()
+	writesBefore, cpuBefore := s.Segments(), used(b)
+	for b.Loop() {
+		bytes += int64(s.Round(beats)) * int64(players)
+		rounds++
 	}
-	cfg.Listen = []string{"127.0.0.1:0"}
-	e, err := engine.New(engine.Options{
-		Config: cfg, Limits: conf.DefaultLimits(), Log: journal.Discard(), Version: "bench",
+	cpu := used(b) - cpuBefore
+	streamS := float64(rounds*beats*players) * BeatMs / 1000
+	b.SetBytes(bytes / int64(max(rounds, 1)))
+	b.ReportMetric(streamS/cpu, "players/core")
+	b.ReportMetric(cpu*1e6/streamS, "cpu-us/player-s")
+	b.ReportMetric(float64(s.Segments()-writesBefore)/streamS, "writes/player-s")
+	// A frame's bytes are copied into the log, once, and players got nothing else: each has
+	// as many bytes as were published. What the kernel copies is not srsd's.
+	b.ReportMetric(1/float64(players), "copied/sent")
+}
+
+// serve runs a server with room for players in this process, until tb ends, and returns where
+// it listens. It skips, and says why, if the system lets a process open too few files.
+func serve(tb testing.TB, players int) (address string) {
+	tb.Helper()
+	const others = 8 // the publisher, and room
+	limits := conf.DefaultLimits()
+	if engine.CheckFiles(players+others, limits.FDReserve) != nil {
+		text := fmt.Sprintf("%d players need a limit of open files of %d: ulimit -n %[2]d",
+			players, players+others+limits.FDReserve+1)
+		fmt.Fprintf(os.Stderr, "%s is skipped: %s\n", tb.Name(), text) // what Skip says is shown with -v alone
+		tb.Skip(text)
+	}
+	cfg, _, err := conf.LoadEnv([]string{
+		fmt.Sprintf("SRS_MAX_CONNECTIONS=%d", players+others), "SRS_VHOST_MIN_LATENCY=on",
 	})
 	if err != nil {
-		b.Fatal(err)
+		tb.Fatal(err)
+	}
+	cfg.Listen = []string{"127.0.0.1:0"}
+	e, err := engine.New(engine.Options{Config: cfg, Limits: limits, Log: journal.Discard(), Version: "bench"})
+	if err != nil {
+		tb.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- e.Run(ctx) }()
-	defer func() {
+	tb.Cleanup(func() {
 		cancel()
-		<-ended
-	}()
-	address := e.Addrs()[0].String()
-	clip := oneMbit(b)
-	beats, beatMs := lap(b, clip)
-	pub := dial(b, address, publisher("s", clip))
-	go io.Copy(io.Discard, pub) //nolint:errcheck // until the server ends
-	var got atomic.Int64
-	done := make(chan struct{}, 1)
-	var want atomic.Int64
-	for range players {
-		c := dial(b, address, player("s"))
-		go func() {
-			buf := make([]byte, 64<<10)
-			for {
-				n, err := c.Read(buf)
-				if err != nil {
-					return
-				}
-				if got.Add(int64(n)) == want.Load() {
-					done <- struct{}{}
-				}
-			}
-		}()
-	}
-	// Until every player has what came before its first frame, and the counts stand still.
-	next := 0
-	send := func() {
-		bt := &beats[next]
-		next = (next + 1) % len(beats)
-		if _, err := pub.Write(bt.bytes); err != nil {
-			b.Fatal(err)
+		if err := <-ended; err != nil {
+			tb.Error(err)
 		}
-	}
-	settle := func() {
-		for last := int64(-1); last != got.Load(); {
-			last = got.Load()
-			time.Sleep(300 * time.Millisecond) //nolint:forbidigo // before the measurement, in a benchmark
-		}
-	}
-	settle()
-	for range 5 { // the first message of each track has a header of another size
-		send()
-	}
-	settle()
-	b.ReportAllocs()
-	var bytes int64
-	for b.Loop() {
-		n := int64(len(beats[next].bytes)) * int64(players)
-		want.Store(got.Load() + n)
-		send()
-		select {
-		case <-done:
-		case <-time.After(10 * time.Second):
-			b.Fatalf("players have %d bytes, and should have %d", got.Load(), want.Load())
-		}
-		bytes += n
-	}
-	b.SetBytes(bytes / int64(max(b.N, 1)))
-	b.ReportMetric(float64(players*b.N)*beatMs/1000/b.Elapsed().Seconds(), "players/cores-used")
+	})
+	return e.Addrs()[0].String()
 }
 
-func dial(b *testing.B, address string, script []byte) net.Conn {
-	b.Helper()
-	c, err := net.Dial("tcp", address)
+// used is the CPU time that this process has used, in seconds.
+func used(tb testing.TB) float64 {
+	tb.Helper()
+	u, err := proc.Self()
 	if err != nil {
-		b.Fatal(err)
+		tb.Fatal(err)
 	}
-	b.Cleanup(func() { _ = c.Close() })
-	if _, err := c.Write(script); err != nil {
-		b.Fatal(err)
-	}
-	return c
+	return u.CPU.Seconds()
 }

@@ -13,8 +13,11 @@ LINT         := $(CURDIR)/objs/tools/golangci-lint-$(LINT_VERSION)
 # The interop tests are a module of their own, so that their RTMP library stays out of srsd.
 INTEROP := engine/interop
 
+# So are the charts, for the library that draws.
+CHARTS := bench/charts
+
 .DEFAULT_GOAL := build
-.PHONY: all build test unit interop peers race fuzz bench lint fmt clean help
+.PHONY: all build test unit interop peers race fuzz bench guard guard-record compare charts lint fmt clean help
 
 all: build
 
@@ -44,15 +47,36 @@ fuzz: ## each fuzz target for FUZZTIME (20s)
 bench: ## micro-benchmarks, BENCHCOUNT (6) times, ready for benchstat
 	$(GO) test -run '^$$' -bench . -benchmem -count $(BENCHCOUNT) ./...
 
+# -o keeps the symbols, which valgrind needs; the rest fixes what instructions there are.
+GUARD = GOAMD64=v1 CGO_ENABLED=0 $(GO) test -count=1 $(TESTFLAGS) -o objs/guard.test ./bench/guard \
+	-guard -srsd $(CURDIR)/objs/srsd
+
+guard: build ## does it cost more than it did? counts, no times (about a minute)
+	@.ci/need.sh strace:strace valgrind:valgrind
+	$(GUARD)
+
+guard-record: build ## write down what it costs now, for make guard
+	@.ci/need.sh strace:strace valgrind:valgrind
+	$(GUARD) -record
+
+compare: build ## measure srsd beside other servers, an hour: COMPAREFLAGS='--srs PATH ...'
+	$(GO) run ./bench/compare $(COMPAREFLAGS)
+
+charts: ## charts of bench/results/*.csv, and their tables on the standard output
+	cd $(CHARTS) && $(GO) test . >&2 && $(GO) run . -results ../results
+
 lint: $(LINT) ## golangci-lint, and whether the go.mod files are tidy
 	$(LINT) run
 	cd $(INTEROP) && $(LINT) run
+	cd $(CHARTS) && $(LINT) run
 	$(GO) mod tidy -diff
 	cd $(INTEROP) && $(GO) mod tidy -diff
+	cd $(CHARTS) && $(GO) mod tidy -diff
 
 fmt: $(LINT) ## format all Go files
 	$(LINT) fmt
 	cd $(INTEROP) && $(LINT) fmt
+	cd $(CHARTS) && $(LINT) fmt
 
 # One of the right version that is installed already, or built from source.
 $(LINT):
@@ -69,4 +93,4 @@ clean: ## remove what was built (objs/)
 	rm -rf objs
 
 help: ## this list
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 18
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22

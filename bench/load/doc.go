@@ -16,5 +16,8 @@
 // core of any server. A sample goes on parsing, and finds in each video frame when
 // it was sent (package media), and its number.
 //
-// Linux only; elsewhere Run returns errors.ErrUnsupported.
+// A [Floor] is the other side, for comparison: a server that sends the same amount and
+// does nothing else.
+//
+// Linux only; elsewhere Run and NewFloor return errors.ErrUnsupported.
 package load

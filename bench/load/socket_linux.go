@@ -48,11 +48,37 @@ func (p *poller) change(fd int, w wanted, index, life int32) error {
 	return os.NewSyscallError("epoll_ctl", unix.EpollCtl(p.fd, unix.EPOLL_CTL_MOD, fd, &ev))
 }
 
+// remove ends watching fd, which stays open.
+func (p *poller) remove(fd int) error {
+	return os.NewSyscallError("epoll_ctl", unix.EpollCtl(p.fd, unix.EPOLL_CTL_DEL, fd, nil))
+}
+
 // wait returns what happened, at the latest after d, rounded up to a millisecond;
 // at once if d <= 0. The events are valid until the next call.
 func (p *poller) wait(d time.Duration) ([]event, error) {
-	timeoutMs := int((max(d, 0) + time.Millisecond - 1) / time.Millisecond)
-	n, err := unix.EpollWait(p.fd, p.raw[:], timeoutMs)
+	n, err := unix.EpollWait(p.fd, p.raw[:], milliseconds(d))
+	return p.translate(n, err)
+}
+
+// waitAlone is wait without telling the Go scheduler, which would hand the processor to
+// another thread and look after it all the time: of a server that does next to nothing
+// that is a fifth of the cost. Other goroutines wait for as long.
+func (p *poller) waitAlone(d time.Duration) ([]event, error) {
+	n, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(p.fd), uintptr(unsafe.Pointer(&p.raw[0])),
+		eventsMax, uintptr(milliseconds(d)), 0, 0)
+	if errno != 0 {
+		return p.translate(0, errno)
+	}
+	return p.translate(int(n), nil)
+}
+
+// milliseconds rounds d up; a time that has passed is 0.
+func milliseconds(d time.Duration) int {
+	return int((max(d, 0) + time.Millisecond - 1) / time.Millisecond)
+}
+
+// translate makes events of the first n of p.raw, or of the error that there was.
+func (p *poller) translate(n int, err error) ([]event, error) {
 	if err == unix.EINTR {
 		return nil, nil
 	}
@@ -105,6 +131,66 @@ func dial(remote netip.AddrPort, source netip.Addr) (fd int, err error) {
 		return -1, os.NewSyscallError("connect", err)
 	}
 	return fd, nil
+}
+
+// listenBacklog is how many connections may wait to be accepted; the kernel has a limit of its own.
+const listenBacklog = 4096
+
+// listen opens a listening socket. addr is at with the port that the kernel has chosen, if that was 0.
+func listen(at netip.AddrPort) (fd int, addr netip.AddrPort, err error) {
+	family := unix.AF_INET
+	if at.Addr().Is6() {
+		family = unix.AF_INET6
+	}
+	fd, err = unix.Socket(family, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return -1, at, os.NewSyscallError("socket", err)
+	}
+	defer func() {
+		if err != nil {
+			_ = unix.Close(fd)
+		}
+	}()
+	if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1); err != nil {
+		return -1, at, os.NewSyscallError("setsockopt", err)
+	}
+	if err := unix.Bind(fd, sockaddr(at)); err != nil {
+		return -1, at, os.NewSyscallError("bind", err)
+	}
+	if err := unix.Listen(fd, listenBacklog); err != nil {
+		return -1, at, os.NewSyscallError("listen", err)
+	}
+	name, err := unix.Getsockname(fd)
+	if err != nil {
+		return -1, at, os.NewSyscallError("getsockname", err)
+	}
+	port := 0
+	switch a := name.(type) {
+	case *unix.SockaddrInet4:
+		port = a.Port
+	case *unix.SockaddrInet6:
+		port = a.Port
+	}
+	return fd, netip.AddrPortFrom(at.Addr(), uint16(port)), nil
+}
+
+// accept takes the next connection of a listening socket; errAgain if there is none.
+func accept(listener int) (fd int, err error) {
+	for {
+		fd, _, err = unix.Accept4(listener, unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC)
+		switch err {
+		case nil:
+			if unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1) == nil {
+				return fd, nil
+			}
+			_ = unix.Close(fd) // it is gone already
+		case unix.EAGAIN:
+			return -1, errAgain
+		case unix.EINTR, unix.ECONNABORTED: // the next one
+		default:
+			return -1, os.NewSyscallError("accept4", err)
+		}
+	}
 }
 
 func sockaddr(a netip.AddrPort) unix.Sockaddr {

@@ -21,9 +21,17 @@ func (p *poller) add(int, wanted, int32, int32) error { return errors.ErrUnsuppo
 
 func (p *poller) change(int, wanted, int32, int32) error { return errors.ErrUnsupported }
 
+func (p *poller) remove(int) error { return errors.ErrUnsupported }
+
 func (p *poller) wait(time.Duration) ([]event, error) { return nil, errors.ErrUnsupported }
 
+func (p *poller) waitAlone(time.Duration) ([]event, error) { return nil, errors.ErrUnsupported }
+
 func dial(netip.AddrPort, netip.Addr) (int, error) { return -1, errors.ErrUnsupported }
+
+func listen(at netip.AddrPort) (int, netip.AddrPort, error) { return -1, at, errors.ErrUnsupported }
+
+func accept(int) (int, error) { return -1, errors.ErrUnsupported }
 
 func connectError(int) error { return errors.ErrUnsupported }
 

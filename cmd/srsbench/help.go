@@ -55,3 +55,15 @@ Examples:
   srsbench storm rtmp://127.0.0.1/live/s -n 5000 --rate 1000 --pid $(pidof srsd)
   srsbench storm rtmp://127.0.0.1/live/s -n 5000 --within 5s`
 }
+
+// Help implements kong.HelpProvider.
+func (*floorCmd) Help() string {
+	return `Whoever connects and sends a request gets the head of an HTTP-FLV stream, and from then on, once per
+--window, the next slice of --kbps. Nothing else is done: no server that writes as often can cost less. Measure
+it as any other server; it ends at Ctrl-C or after -d, and then prints what it did.
+
+Examples:
+  taskset -c 0 srsbench floor --window 350ms &
+  taskset -c 1 srsbench play http://127.0.0.1:16999/live/s.flv -n 4000 --rate 800 --pid $!
+  srsbench floor --listen 10.0.0.1:16999 --kbps 600 --window 100ms -d 1h`
+}

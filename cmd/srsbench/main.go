@@ -39,11 +39,12 @@ type commands struct {
 	Mixed   mixedCmd   `cmd:"" help:"Publish streams and play them: one command measures a server, latency included."`
 	Churn   churnCmd   `cmd:"" help:"Players leave and join all the time: how long until the first picture?"`
 	Storm   stormCmd   `cmd:"" help:"All players are cut off at once and come back: how long until all play again?"`
+	Floor   floorCmd   `cmd:"" help:"A server without a protocol, to compare others with: what the kernel alone costs."`
 
 	Version kong.VersionFlag `short:"V" help:"Print the version and exit."`
 }
 
-// command is a subcommand that was parsed.
+// command is a subcommand that was parsed, and that measures.
 type command interface {
 	options(ctx context.Context) (load.Options, *common, error)
 }
@@ -91,6 +92,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the program at once
 
+	if parsed.Selected().Name == floorName {
+		return c.Floor.run(ctx, stdout, stderr)
+	}
 	o, flags, err := c.selected(parsed.Selected().Name).options(ctx)
 	if err == nil {
 		o.Name = parsed.Selected().Name

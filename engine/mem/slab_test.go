@@ -5,7 +5,6 @@ package mem
 import (
 	"math/rand/v2"
 	"testing"
-	"unsafe"
 )
 
 func TestPoolReusesWhatItGotBack(t *testing.T) {
@@ -143,7 +142,7 @@ func TestArenasAreAligned(t *testing.T) {
 	}
 	for i := range p.arenas {
 		if a := &p.arenas[i]; uintptr(a.base)%arenaBytes != 0 || a.free != 0 {
-			t.Fatalf("arena %d is at %#x, free %#x", i, uintptr(unsafe.Pointer(a.base)), a.free)
+			t.Fatalf("arena %d is at %#x, free %#x", i, uintptr(a.base), a.free)
 		}
 	}
 }

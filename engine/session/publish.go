@@ -53,7 +53,10 @@ func (s *Session) startPublish(c *msg.Command) {
 		s.badPublish(fmt.Sprintf("%v: %s", err, name))
 		return
 	}
-	s.publish = &publisher{stream: st, vhost: vhost, direct: -1, fetch: -1, sinceMs: s.nowMs, watchedMs: s.nowMs, checkedMs: s.nowMs}
+	s.publish = &publisher{
+		stream: st, vhost: vhost, direct: -1, fetch: -1,
+		sinceMs: s.nowMs, watchedMs: s.nowMs, checkedMs: s.nowMs,
+	}
 	s.phase, s.deadlineMs, s.playing = phasePublish, 0, name
 	s.env.Stats.Publishers++
 	s.Conn.SetNoDelay(vhost.TCPNoDelay)

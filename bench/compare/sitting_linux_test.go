@@ -29,6 +29,9 @@ import (
 // serves, "refuse" to start, or "wait" for an interrupt.
 const roleEnv = "COMPARE_TEST_ROLE"
 
+// startedEnv names a file that the client makes once it waits.
+const startedEnv = "COMPARE_TEST_STARTED"
+
 func TestMain(m *testing.M) {
 	if role := os.Getenv(roleEnv); role != "" && len(os.Args) > 1 && !strings.HasPrefix(os.Args[1], "-test.") {
 		os.Exit(act(role, os.Args[1:]))
@@ -98,6 +101,9 @@ func benchRole(role, command, file, server string) int {
 	if role == "wait" {
 		stop := make(chan os.Signal, 1)
 		signal.Notify(stop, os.Interrupt)
+		if os.WriteFile(os.Getenv(startedEnv), nil, 0o600) != nil {
+			return 1
+		}
 		<-stop
 		r.Interrupted = true
 	}
@@ -121,6 +127,7 @@ func compare(ctx context.Context, t *testing.T, role string, args ...string) (co
 	}
 	port := freePort(t)
 	t.Setenv(roleEnv, role)
+	t.Setenv("GORACE", "atexit_sleep_ms=0") // the race detector holds each process for a second, else
 	t.Setenv("COMPARE_TEST_PORT", port)
 	dir = t.TempDir()
 	if !slices.Contains(args, "--servers") {
@@ -212,8 +219,18 @@ func TestSittingFailures(t *testing.T) {
 
 // TestSittingInterrupted: Ctrl-C ends the run, which is recorded, and there is no other.
 func TestSittingInterrupted(t *testing.T) {
-	ctx, cancel := context.WithTimeout(context.Background(), 1500*time.Millisecond)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
+	started := filepath.Join(t.TempDir(), "started")
+	t.Setenv(startedEnv, started)
+	go func() {
+		for ctx.Err() == nil {
+			if _, err := os.Stat(started); err == nil {
+				cancel()
+			}
+			time.Sleep(time.Millisecond)
+		}
+	}()
 	code, stdout, _, dir := compare(ctx, t, "wait", "--runs", "2")
 	rows := rowsOf(t, dir)
 	if code != exitInterrupted || len(rows) != 1 || rows[0]["outcome"] != "interrupted" || rows[0]["cpu"] != "0.123" {

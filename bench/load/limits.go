@@ -82,7 +82,7 @@ func checkMachine(o *Options) (warnings []string, err error) {
 				n, ports.Count()))
 			break
 		}
-		if waiting := n + int(o.ChurnRate*timeWait.Seconds()); o.Scenario == Churn && waiting > ports.Count() {
+		if waiting := n + leaves(o, n); waiting > ports.Count() {
 			warnings = append(warnings, fmt.Sprintf("players that leave keep their ports for %v: %d players and %.0f "+
 				"leaves per second take up to %d of %d ports; use --sources if connects fail",
 				timeWait, n, o.ChurnRate, waiting, ports.Count()))
@@ -90,6 +90,15 @@ func checkMachine(o *Options) (warnings []string, err error) {
 		}
 	}
 	return warnings, nil
+}
+
+// leaves is how many ports are in TIME_WAIT at most, of one address that n connections start from.
+func leaves(o *Options, n int) int {
+	if o.Scenario != Churn {
+		return 0
+	}
+	all := o.ChurnRate * min(timeWait, o.Duration).Seconds()
+	return int(all * float64(n) / float64(o.Players+o.Publishers))
 }
 
 // addressUse counts connections per pair of source and server address.

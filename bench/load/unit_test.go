@@ -171,10 +171,18 @@ func TestMachine(t *testing.T) {
 	}
 	o = Options{
 		Players: 100, PlayTargets: o.PlayTargets, Threads: 1, SampleEvery: 1, Scenario: Churn,
-		ChurnRate: float64(ports.Count()) / 60,
+		ChurnRate: float64(ports.Count()) / 60, Duration: time.Hour,
 	}
 	if w, err := checkMachine(&o); err != nil || len(w) != 1 {
 		t.Errorf("churn: %v, %v", w, err)
+	}
+	o.Duration = 50 * time.Second // some ports are never used
+	if w, err := checkMachine(&o); err != nil || len(w) != 0 {
+		t.Errorf("a short churn: %v, %v", w, err)
+	}
+	o.Duration, o.Sources = time.Hour, sources(t, "127.0.0.2", "127.0.0.3")
+	if w, err := checkMachine(&o); err != nil || len(w) != 0 {
+		t.Errorf("a churn from two addresses: %v, %v", w, err)
 	}
 }
 

@@ -29,9 +29,9 @@ func TestReplay(t *testing.T) {
 		if c.name != *replay {
 			continue
 		}
-		course := c.start(t)
+		run := c.start(t)
 		for range *replayOps {
-			course.Op()
+			run.Op()
 		}
 		return
 	}

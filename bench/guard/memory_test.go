@@ -10,26 +10,34 @@ import (
 	"srsd/bench/scenario"
 )
 
-// courses are the scenarios that are guarded, and how many operations suffice.
-var courses = []struct {
+// courses are the scenarios that are guarded.
+var courses = []course{
+	{name: "publish", start: scenario.Publish, ops: 1000},
+	{name: "fanout", start: with(scenario.Fanout, players), ops: 500, writes: "~1%"},
+	{name: "merged", start: with(scenario.Merged, players), ops: 750, writes: "~1%"},
+	{name: "slow", start: with(scenario.Slow, players), ops: 3750, writes: "+2%"},
+	{name: "trim", start: with(scenario.Trim, players), ops: 500, writes: "+2%"},
+	{name: "join", start: scenario.Join, ops: 200, heap: true},
+	{name: "chunks", start: with(scenario.Chunks, 128), ops: 10},
+	{name: "connect", start: scenario.DecodeConnect, ops: 200, heap: true},
+	{name: "metadata", start: scenario.DecodeMetadata, ops: 200, heap: true},
+	{name: "handshake", start: scenario.SimpleHandshake, ops: 200},
+	{name: "digest", start: scenario.DigestHandshake, ops: 200},
+}
+
+// course is how a scenario is guarded.
+type course struct {
 	name  string
 	start func(testing.TB) *scenario.Course
-	ops   int
+	ops   int // operations that suffice
 	// writes is how far off their number may be. Less is wrong, too, where it is not the
 	// sockets that decide: players wait then.
 	writes string
-}{
-	{"publish", scenario.Publish, 1000, ""},
-	{"fanout", func(tb testing.TB) *scenario.Course { return scenario.Fanout(tb, players) }, 500, "~1%"},
-	{"merged", func(tb testing.TB) *scenario.Course { return scenario.Merged(tb, players) }, 750, "~1%"},
-	{"slow", func(tb testing.TB) *scenario.Course { return scenario.Slow(tb, players) }, 3750, "+2%"},
-	{"trim", func(tb testing.TB) *scenario.Course { return scenario.Trim(tb, players) }, 500, "+2%"},
-	{"join", scenario.Join, 200, ""},
-	{"chunks", func(tb testing.TB) *scenario.Course { return scenario.Chunks(tb, 128) }, 10, ""},
-	{"connect", scenario.DecodeConnect, 200, ""},
-	{"metadata", scenario.DecodeMetadata, 200, ""},
-	{"handshake", scenario.SimpleHandshake, 200, ""},
-	{"digest", scenario.DigestHandshake, 200, ""},
+	heap   bool // it allocates, and how much is guarded
+}
+
+func with(start func(testing.TB, int) *scenario.Course, n int) func(testing.TB) *scenario.Course {
+	return func(tb testing.TB) *scenario.Course { tb.Helper(); return start(tb, n) }
 }
 
 // players is how many the scenarios have.
@@ -39,22 +47,22 @@ const players = 100
 func memory(t *testing.T) (all []measure) {
 	t.Helper()
 	for _, c := range courses {
-		course := c.start(t)
-		before := course.Count()
-		allocs, heap := allocated(c.ops, course.Op)
-		done := course.Count().Since(before)
+		run := c.start(t)
+		before := run.Count()
+		allocs, heap := allocated(c.ops, run.Op)
+		done := run.Count().Since(before)
 		add := func(what string, value float64, unit, tolerance string) {
 			all = append(all, measure{c.name + "/" + what, value, unit, tolerance})
 		}
 		add("allocs", allocs, "allocs/op", "+0.02")
-		if allocs >= 1 {
+		if c.heap {
 			add("heap", heap, "B/op", "+2%")
 		}
 		if done.Writes > 0 && done.Ms > 0 {
 			add("writes", done.WritesPerPlayerSecond(), "writes/player-s", c.writes)
 		}
-		if course.Copied != nil {
-			add("copied", course.Copied(c.ops), "copied/sent", "+1%")
+		if run.Copied != nil {
+			add("copied", run.Copied(c.ops), "copied/sent", "+1%")
 		}
 	}
 	return all

@@ -48,7 +48,7 @@ bench: ## micro-benchmarks, BENCHCOUNT (6) times, ready for benchstat
 	$(GO) test -run '^$$' -bench . -benchmem -count $(BENCHCOUNT) ./...
 
 # -o keeps the symbols, which valgrind needs; the rest fixes what instructions there are.
-GUARD = GOAMD64=v1 CGO_ENABLED=0 $(GO) test -count=1 $(TESTFLAGS) -o objs/guard.test ./bench/guard \
+GUARD = GOAMD64=v1 CGO_ENABLED=0 $(GO) test -count=1 -timeout 5m $(TESTFLAGS) -o objs/guard.test ./bench/guard \
 	-guard -srsd $(CURDIR)/objs/srsd
 
 guard: build ## does it cost more than it did? counts, no times (about a minute)

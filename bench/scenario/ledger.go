@@ -19,7 +19,7 @@ import "unsafe"
 // It costs time, so it is off while time is measured.
 type ledger struct {
 	on     bool
-	pages  map[uintptr]bool // of memoryPage bytes, that the log lies in
+	pages  map[uintptr]bool // of memoryPage bytes: true where the log lies, false where copies do
 	recent [recentSpans]span
 	next   int // place in recent
 
@@ -66,15 +66,17 @@ func (l *ledger) refer(iov [][]byte) {
 			continue
 		}
 		s := spanOf(b)
-		if l.lately(s) {
+		fresh := !l.lately(s)
+		if fresh {
+			l.recent[l.next] = s
+			l.next = (l.next + 1) % len(l.recent)
+			l.shared += int64(len(b))
+		} else {
 			l.again += int64(len(b))
-			continue
 		}
-		l.recent[l.next] = s
-		l.next = (l.next + 1) % len(l.recent)
-		l.shared += int64(len(b))
 		for at := s.from / memoryPage; at <= (s.to-1)/memoryPage; at++ {
-			l.pages[at] = true
+			before, known := l.pages[at]
+			l.pages[at] = fresh && (before || !known) // once used for copies, never the log's
 		}
 	}
 }

@@ -2,7 +2,10 @@
 
 package scenario
 
-import "unsafe"
+import (
+	"slices"
+	"unsafe"
+)
 
 // ledger counts the bytes that are copied for players. The engine has no counter for that,
 // so the addresses that are handed to Writev tell:
@@ -19,9 +22,8 @@ import "unsafe"
 // It costs time, so it is off while time is measured.
 type ledger struct {
 	on     bool
-	pages  map[uintptr]bool // of memoryPage bytes: true where the log lies, false where copies do
-	recent [recentSpans]span
-	next   int // place in recent
+	pages  map[uintptr]bool  // of memoryPage bytes: true where the log lies, false where copies do
+	recent [recentSpans]span // what the reference player got, newest last
 
 	sent   int64             // to players, the reference not counted
 	shared int64             // bytes of the log, each once
@@ -36,9 +38,10 @@ const (
 	// memoryPage divides the size of a slab and of the pages of Go's heap, so no page of the
 	// log holds anything else.
 	memoryPage = 4 << 10
-	// recentSpans is what the reference player got lately: less than the log keeps, which
-	// is a GOP at least, of one or two pieces per beat.
-	recentSpans = gopBeats / 2
+	// recentBytes is how much of what the reference player got is lately: less than the log
+	// keeps, a GOP of 250 KB, so that none of its pages were used again since.
+	recentBytes = 64 << 10
+	recentSpans = 32
 )
 
 // open begins to count anew. What the reference player got so far is still known.
@@ -68,8 +71,8 @@ func (l *ledger) refer(iov [][]byte) {
 		s := spanOf(b)
 		fresh := !l.lately(s)
 		if fresh {
-			l.recent[l.next] = s
-			l.next = (l.next + 1) % len(l.recent)
+			copy(l.recent[:], l.recent[1:])
+			l.recent[recentSpans-1] = s
 			l.shared += int64(len(b))
 		} else {
 			l.again += int64(len(b))
@@ -83,9 +86,13 @@ func (l *ledger) refer(iov [][]byte) {
 
 // lately says whether the reference player was sent bytes of s a little while ago.
 func (l *ledger) lately(s span) bool {
-	for _, r := range l.recent {
+	bytes := uintptr(0)
+	for _, r := range slices.Backward(l.recent[:]) {
 		if s.from < r.to && r.from < s.to {
 			return true
+		}
+		if bytes += r.to - r.from; bytes > recentBytes {
+			break
 		}
 	}
 	return false

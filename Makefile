@@ -28,6 +28,7 @@ test: peers build unit interop ## all tests; installs ffmpeg, rtmpdump, tshark i
 
 unit: ## the tests that need nothing but Go
 	$(GO) test -shuffle=on $(TESTFLAGS) ./...
+	cd $(CHARTS) && $(GO) test -shuffle=on $(TESTFLAGS) ./...
 
 # The result of these tests depends on objs/srsd, which Go's test cache does not see: -count=1.
 interop: peers build ## objs/srsd against real encoders and players

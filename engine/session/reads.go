@@ -12,8 +12,9 @@ import (
 
 const (
 	// readMuteBytes is how much must wait in a publisher's socket before the kernel wakes
-	// the loop all the same, while its input is fetched by time: a quarter of the smallest
-	// buffer that a socket has, so that fetching never closes the peer's window.
+	// the loop all the same, while its input is fetched by time: a quarter of the buffer that
+	// a socket begins with by default (tcp_rmem), so that fetching does not close the peer's
+	// window.
 	readMuteBytes = 32 << 10
 	// fetchBytes is what one read takes at most, fetchRounds how many reads one visit does.
 	fetchBytes  = 64 << 10

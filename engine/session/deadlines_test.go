@@ -123,6 +123,24 @@ func TestPublisherTimeouts(t *testing.T) {
 		p.wantEndAfter(2000, ReasonPublishTimeout, "")
 		w.end()
 	})
+	t.Run("nobody watching counts from the last player's leaving", func(t *testing.T) {
+		w := newWorld(t, "publish { kickoff_for_idle 2; }")
+		p, player := w.publishing("p", "s"), w.playing("player", "s")
+		alive := func(ms int64) {
+			for ; ms > 0; ms -= 10 {
+				p.feed(p.audio(0, audioFrame(1, 10)))
+				w.sleep(10)
+			}
+			p.wantAlive()
+		}
+		alive(3000)
+		alive(230 - w.nowMs%240) // just before the next check
+		player.close(ReasonPeerClosed)
+		alive(2000)
+		w.sleep(300 + 2000) // a check, and the time for the peer to read why
+		p.wantEnd(ReasonIdleKick, "no player for 2000 ms")
+		w.end()
+	})
 	t.Run("the stream is free at once", func(t *testing.T) {
 		w := newWorld(t, short)
 		w.publishing("p", "s")

@@ -21,7 +21,6 @@ type publisher struct {
 	direct    int   // Message.Index of the message that goes straight into the log, -1
 	sinceMs   int64 // when publishing began
 	heardMs   int64 // when the last message was complete, 0 before the first
-	watchedMs int64 // when there was a player last
 	described [2]string
 	// codecLines counts what was logged of the stream's codecs.
 	codecLines int
@@ -55,7 +54,7 @@ func (s *Session) startPublish(c *msg.Command) {
 	}
 	s.publish = &publisher{
 		stream: st, vhost: vhost, direct: -1, fetch: -1,
-		sinceMs: s.nowMs, watchedMs: s.nowMs, checkedMs: s.nowMs,
+		sinceMs: s.nowMs, checkedMs: s.nowMs,
 	}
 	s.phase, s.deadlineMs, s.playing = phasePublish, 0, name
 	s.env.Stats.Publishers++
@@ -198,10 +197,8 @@ func (s *Session) checkPublisher() {
 		s.end(ReasonPublishTimeout, fmt.Sprintf("no message for %d ms", conf.NormalTimeoutMs))
 		return
 	}
-	if p.stream.Players() > 0 {
-		p.watchedMs = s.nowMs
-	}
-	if conf.KickoffForIdleMs > 0 && s.nowMs-p.watchedMs > conf.KickoffForIdleMs {
+	idleMs := s.nowMs - max(p.sinceMs, p.stream.LastLeftMs())
+	if conf.KickoffForIdleMs > 0 && p.stream.Players() == 0 && idleMs > conf.KickoffForIdleMs {
 		s.sendStatus(msg.StatusPublishIdle, "nobody is watching")
 		s.refuse(fmt.Sprintf("no player for %d ms", conf.KickoffForIdleMs))
 		s.reason = ReasonIdleKick

@@ -147,6 +147,7 @@ func (s *Stream) removePlayer(p *Player, nowMs int64) {
 	moved.index = p.index
 	s.players[last] = nil
 	s.players = s.players[:last]
+	s.leftMs = nowMs
 	s.wheel.left(s, p)
 	if moved != p && moved.hot < 0 && moved.pending() {
 		// The wheel may have passed the place that it moved to: the next tick serves it,

@@ -49,6 +49,7 @@ type Stream struct {
 	players   []*Player
 	pass      pass // a walk over players that the wheel is doing
 	liveIndex int  // place in wheel.live, -1 when not there
+	leftMs    int64
 
 	header   [2][]byte // the newest sequence header of Audio and Video
 	meta     []byte    // the newest onMetaData
@@ -73,6 +74,9 @@ func (s *Stream) Published() bool { return s.publisher != nil }
 
 // Players returns how many play the stream.
 func (s *Stream) Players() int { return len(s.players) }
+
+// LastLeftMs is when the last player left; 0 when there was none yet.
+func (s *Stream) LastLeftMs() int64 { return s.leftMs }
 
 // Vhost returns the configuration that the stream lives under.
 func (s *Stream) Vhost() *conf.Vhost { return s.vhost }

@@ -2,17 +2,17 @@
 
 package stream
 
-// The steps by which the merge period follows the load. Below calmMs the period grows as
-// soon as writing takes more than a good quarter of the core: merging 300 ms worth of messages
-// costs a third of writing each frame, and nobody notices the delay. Beyond it latency is
-// only given up when the core is nearly used up.
+// The steps by which the merge period follows the load. Up to calmMs, SRS's own default of
+// mw_latency, the period grows as soon as writing takes more than a fifth of the core: merging
+// 350 ms worth of messages costs a third of writing each frame, and nobody notices the delay.
+// Beyond it latency is only given up when the core is nearly used up.
 const (
 	periodMinMs = 80 // below it merging two frames of 25 per second saves nothing
-	calmMs      = 300
+	calmMs      = 350
 	periodMaxMs = 700
 
-	flushHigh, flushLow = 0.28, 0.20 // share of the core spent in writes
-	flushIdle           = 0.12       // at periodMinMs: twice of it is what writing each frame costs
+	flushHigh, flushLow = 0.22, 0.16 // share of the core spent in writes
+	flushIdle           = 0.10       // at periodMinMs: twice of it is what writing each frame costs
 	busyHigh, busyLow   = 0.80, 0.60 // share of the core in all
 
 	// Reading is merged as soon as it takes a noticeable share of the core, because what it

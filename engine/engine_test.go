@@ -12,6 +12,7 @@ import (
 	"github.com/panjf2000/gnet/v2"
 	gneterrors "github.com/panjf2000/gnet/v2/pkg/errors"
 
+	"srsd/engine/link"
 	"srsd/engine/session"
 	"srsd/proto/rtmp/msg"
 )
@@ -184,6 +185,61 @@ func TestStandstill(t *testing.T) {
 			t.Errorf("%d closed for their silence", n)
 		}
 	})
+}
+
+// TestTickAmongEvents: a batch of events that takes long is interrupted by the ticks that are
+// due meanwhile.
+func TestTickAmongEvents(t *testing.T) {
+	const clients, each = 60, 5 * time.Millisecond
+	s := start(t, "", "")
+	s.dial().play("show") // a tick each 4 ms from now on
+	wait := &waits{loop: s.e.loop, each: each}
+	var all []*client
+	for range clients {
+		c := s.dial()
+		c.connect()
+		c.await("NetConnection.Connect.Success")
+		m := s.member(c)
+		s.do(func(*loop) { m.Conn.Socket = slow{m.Conn.Socket, wait} })
+		all = append(all, c)
+	}
+	gate := make(chan struct{})
+	s.post(func() { <-gate }) // so that the events come together
+	for _, c := range all {
+		c.ping(1)
+	}
+	time.Sleep(10 * time.Millisecond)
+	close(gate)
+	eventually(t, "an answer to everybody", func() (done bool) {
+		s.do(func(*loop) { done = wait.writes == clients })
+		return done
+	})
+	s.do(func(*loop) {
+		if wait.longest > 10*each {
+			t.Errorf("a tick had to wait for %v", wait.longest)
+		}
+	})
+}
+
+// waits collects how long ago the last tick was, at each of some slow writes.
+type waits struct {
+	loop    *loop
+	each    time.Duration
+	writes  int
+	longest time.Duration
+}
+
+// slow is a socket whose writes take their time.
+type slow struct {
+	link.Socket
+	*waits
+}
+
+func (s slow) Writev(iov [][]byte) (int, error) {
+	time.Sleep(s.each)
+	s.writes++
+	s.longest = max(s.longest, time.Duration(s.loop.nowNs()-s.loop.lastTickNs))
+	return s.Socket.Writev(iov)
 }
 
 // TestSummary: one line per pithy_print_ms while somebody is there.

@@ -37,7 +37,8 @@ type loop struct {
 	sweep float64   // sessions that are due for a check
 	later []*member // sessions that want to be settled
 
-	lastTickMs int64
+	lastTickNs int64
+	ticking    bool // a tick is under way
 	behind     bool // the last tick came late
 	faults     int  // ticks that panicked since faultsMs
 	faultsMs   int64
@@ -46,7 +47,7 @@ type loop struct {
 	events gnet.EventLoop // for post
 	booted chan struct{}
 	ticks  atomic.Int64 // ticks that were run
-	posted atomic.Int64 // ns at which the tick under way was posted, 0 when none is
+	posted atomic.Bool  // a tick waits for the loop
 	pause  atomic.Int64 // ns between two ticks
 	kick   chan struct{}
 }
@@ -128,6 +129,7 @@ func (l *loop) OnOpen(c gnet.Conn) (out []byte, action gnet.Action) {
 	l.all = append(l.all, m)
 	c.SetContext(m)
 	a.opened = true
+	l.tickIfOverdue()
 	return nil, gnet.None
 }
 
@@ -156,6 +158,7 @@ func (l *loop) OnTraffic(c gnet.Conn) (action gnet.Action) {
 			action = gnet.Close
 		}
 		l.settleAll()
+		l.tickIfOverdue()
 	}()
 	if m.Feed(b, l.nowMs()) {
 		return gnet.Close
@@ -179,6 +182,7 @@ func (l *loop) OnClose(c gnet.Conn, err error) gnet.Action {
 		if r := recover(); r != nil {
 			l.panicked(m, r)
 		}
+		l.tickIfOverdue()
 	}()
 	reason, detail := session.Broken(err)
 	m.Close(reason, detail, l.nowMs())

@@ -11,7 +11,7 @@ type summary struct {
 	dueMs    int64
 	sinceMs  int64
 	in, out  int64 // bytes at sinceMs
-	lagMaxNs int64 // longest time that a tick waited for the loop
+	lagMaxNs int64 // longest time that a tick came after its time
 	silent   bool  // the last line said that nobody is there
 }
 

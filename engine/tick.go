@@ -39,8 +39,8 @@ func (l *loop) tickUntil(ctx context.Context) {
 		case <-l.kick:
 		case <-timer.C:
 		}
-		if l.posted.CompareAndSwap(0, max(1, l.nowNs())) {
-			if err := l.post(l.tick); err != nil {
+		if l.posted.CompareAndSwap(false, true) {
+			if err := l.post(l.postedTick); err != nil {
 				return // the engine is shutting down
 			}
 		}
@@ -48,19 +48,38 @@ func (l *loop) tickUntil(ctx context.Context) {
 	}
 }
 
+func (l *loop) postedTick() {
+	l.posted.Store(false)
+	l.tick(l.nowNs())
+}
+
+// tickIfOverdue does not let a tick wait for the rest of a batch of events: gnet hands out
+// up to 1024 of them before it looks at what was posted, and each can be a handshake, a
+// first read of 64 KB, or the end of a connection.
+func (l *loop) tickIfOverdue() {
+	now := l.nowNs()
+	if !l.ticking && now-l.lastTickNs > l.pause.Load()+overdueNs {
+		l.tick(now)
+	}
+}
+
+// overdueNs is how long after its time a tick is run between two events.
+const overdueNs = 4_000_000
+
 // tick does what is due: it turns the wheels, checks deadlines, and looks at the load.
-func (l *loop) tick() {
+func (l *loop) tick(nowNs int64) {
+	l.ticking = true
 	defer func() {
+		l.ticking = false
 		if r := recover(); r != nil {
 			l.tickPanicked(r)
 		}
 	}()
-	nowNs := l.nowNs()
 	nowMs := nowNs / 1e6
-	l.summary.lag(nowNs - l.posted.Swap(0))
-	gap := nowMs - l.lastTickMs
+	l.summary.lag(nowNs - l.lastTickNs - l.pause.Load())
+	gap := nowMs - l.lastTickNs/1e6
 	dt := min(gap, tickMaxMs)
-	l.lastTickMs = nowMs
+	l.lastTickNs = nowNs
 	again := l.fetch(dt)
 	again = l.hub.Tick(nowMs, dt) || again
 	if gap <= tickMaxMs || l.behind {
@@ -109,10 +128,22 @@ func (l *loop) tickPanicked(r any) {
 	}
 }
 
+// checkNs bounds one walk over sessions whose deadlines are looked at: thousands may be
+// over at once.
+const (
+	checkNs       = 4_000_000
+	checksPerLook = 32 // at the clock
+)
+
 // check gives each session its turn every sweepMs.
 func (l *loop) check(dt int64) {
 	l.sweep = min(l.sweep+float64(len(l.all))*float64(dt)/sweepMs, float64(len(l.all)))
-	for ; l.sweep >= 1 && len(l.all) > 0; l.sweep-- {
+	deadline := l.nowNs() + checkNs
+	for n := 1; l.sweep >= 1 && len(l.all) > 0; n++ {
+		if n%checksPerLook == 0 && l.nowNs() > deadline {
+			return
+		}
+		l.sweep--
 		if l.next >= len(l.all) {
 			l.next = 0
 		}

@@ -48,8 +48,7 @@ func (s *Session) startPlay(c *msg.Command) {
 		// size that the replies announce.
 		_, _ = waiting.Write(s.out.B) // never fails: memory
 		s.out.Reset()
-		s.player.Follow(waiting)
-		s.player.Flush(s.nowMs)
+		s.player.Follow(waiting, s.nowMs)
 	}
 	a.send()
 	s.reply()

@@ -172,15 +172,27 @@ func (p *Player) Control(b []byte, nowMs int64) {
 		return
 	}
 	_, _ = p.ctl.Write(b) // never fails: memory
-	p.Flush(nowMs)
+	p.serve(nowMs)
 }
 
-// Follow takes over what waits to be sent on the player's connection already (nil is
-// nothing): the stream's bytes come behind it.
-func (p *Player) Follow(waiting *bytebufferpool.ByteBuffer) {
-	if waiting != nil {
-		p.pre, p.preOff = waiting, 0
+// Follow takes over what waits to be sent on the player's connection already: the stream's
+// bytes come behind it.
+func (p *Player) Follow(waiting *bytebufferpool.ByteBuffer, nowMs int64) {
+	p.pre, p.preOff = waiting, 0
+	p.serve(nowMs)
+}
+
+// serve flushes at the player's own wish. A thousand that join in one batch of events, with
+// a GOP each, share the slice with the walks: whom it does not reach is served by the next tick.
+func (p *Player) serve(nowMs int64) {
+	h := p.stream.hub
+	if h.sliceLeft <= 0 {
+		p.stream.wheel.heat(p, nowMs, true)
+		return
 	}
+	start := h.nanos()
+	p.Flush(nowMs)
+	h.sliceLeft -= h.nanos() - start
 }
 
 // Pause stops or resumes sending. A paused player keeps its place as long as
@@ -188,7 +200,7 @@ func (p *Player) Follow(waiting *bytebufferpool.ByteBuffer) {
 func (p *Player) Pause(on bool, nowMs int64) {
 	p.paused = on
 	p.progress = nowMs
-	p.Flush(nowMs)
+	p.serve(nowMs)
 }
 
 // Paused says whether the player is paused.
@@ -210,7 +222,7 @@ func (p *Player) Receive(t Track, on bool, nowMs int64) {
 	if t == Video {
 		p.awaitKey()
 	}
-	p.Flush(nowMs)
+	p.serve(nowMs)
 }
 
 func (p *Player) fail(err error) {

@@ -394,6 +394,29 @@ func TestRepliesThatNobodyReads(t *testing.T) {
 	}
 }
 
+// TestJoinsShareTheSlice: when the time before the next tick is used up, who joins waits for it.
+func TestJoinsShareTheSlice(t *testing.T) {
+	b := newBench(t, nil).publish()
+	b.headers(0)
+	b.video(0, keyframe(0, 50))
+	b.hub.sliceLeft = 0
+	v := b.viewer()
+	v.p = b.s.Join(v, v, 0, b.nowMs)
+	v.p.Follow(pooledCopy(control()), b.nowMs)
+	v.p.Control(control(), b.nowMs)
+	if m := v.messages(); len(m) != 0 {
+		t.Fatalf("got %v before the tick", m)
+	}
+	b.nowMs += 4
+	b.hub.Tick(b.nowMs, 4)
+	if m := v.messages(); len(m) != 6 {
+		t.Fatalf("got %v with the tick", m)
+	}
+	if b.hub.sliceLeft <= 0 {
+		t.Fatal("the tick brings a new slice")
+	}
+}
+
 // TestFollow: what waited on the connection already goes out first.
 func TestFollow(t *testing.T) {
 	b := newBench(t, nil).publish()
@@ -401,8 +424,7 @@ func TestFollow(t *testing.T) {
 	b.video(0, keyframe(0, 50))
 	v := b.viewer()
 	v.p = b.s.Join(v, v, 0, b.nowMs)
-	v.p.Follow(nil)
-	v.p.Follow(pooledCopy(control()))
+	v.p.Follow(pooledCopy(control()), b.nowMs)
 	v.p.Control(control(), b.nowMs)
 	m := v.messages()
 	if len(m) != 6 || m[0].typ != msg.TypeUserControl {

@@ -5,7 +5,7 @@
 //
 // Slabs lie outside of Go's heap, in arenas of the size of a huge page. Logs come and go
 // by the gigabyte, and the garbage collector would let them grow to twice of what is in
-// use before it looks; an arena that is empty goes back to the system at once. And where
+// use before it looks; an arena that stays empty goes back to the system (Pool.Trim). And where
 // the system has huge pages, a gigabyte of new slabs costs it 512 page faults, not
 // 262,144: those were half of what 4,000 publishers cost while they began.
 package mem
@@ -25,15 +25,28 @@ const (
 	// arenaBytes is what is taken from the system, and given back to it, at once.
 	arenaBytes = 2 << 20
 	arenaSlabs = arenaBytes / SlabBytes // 64: a bit of a word each
-	// spareArenas is how many empty arenas are kept whatever happens, and one in
-	// spareShare of the others: a stream that ends and begins again must not cost page
-	// faults each time.
+	// spareArenas is how many empty arenas are kept whatever happens: a stream that ends
+	// and begins again must not cost page faults each time.
 	spareArenas = 1
-	spareShare  = 8
+	// trimCalls is how many calls of Trim an arena must not be needed for. Logs shrink by a
+	// group of pictures when one ends, and encoders that began together end theirs together.
+	trimCalls = 200
+	// trimArenas bounds what one call gives back: each takes the system 20 to 100 us.
+	trimArenas = 16
 )
 
 // Slab is a fixed-size piece of a log.
 type Slab [SlabBytes]byte
+
+// Bytes returns s[from:to], and its capacity ends there. Slicing s itself makes the program
+// look at its first byte, to see that there is a slab: that byte was written a while ago, is in
+// no cache any more, and with thousands of publishers waiting for it took 5 % of all CPU.
+func (s *Slab) Bytes(from, to int64) []byte {
+	if from < 0 || from > to || to > SlabBytes {
+		panic("mem: beyond the end of a slab") //nolint:forbidigo // as an index out of range
+	}
+	return unsafe.Slice((*byte)(unsafe.Add(unsafe.Pointer(s), from)), to-from)
+}
 
 // Pool hands out slabs, those at the lowest places first: what streams still hold when
 // the load has gone moves down as their logs go on, and the arenas above it become empty.
@@ -45,6 +58,10 @@ type Pool struct {
 	inUse  int
 	empty  int // arenas with memory and without a slab in use
 	warm   int // arenas with memory
+
+	unneeded int // the least that empty was since the count of calls began
+	calls    int // of Trim
+	surplus  int // arenas to give back
 
 	spans []*span
 	blank []unsafe.Pointer // arenas of the newest span that were never used
@@ -71,6 +88,7 @@ func (p *Pool) Get() *Slab {
 		p.warm++
 	} else if a.free == allFree {
 		p.empty--
+		p.unneeded = min(p.unneeded, p.empty)
 	}
 	i := bits.TrailingZeros64(a.free)
 	a.free &^= 1 << i
@@ -95,13 +113,24 @@ func (p *Pool) Put(s *Slab) {
 	a.free |= bit
 	p.inUse--
 	p.lowest = min(p.lowest, place)
-	if a.free != allFree {
-		return
+	if a.free == allFree {
+		p.empty++
 	}
-	p.empty++
-	for p.empty > spareArenas+(p.warm-p.empty)/spareShare {
+}
+
+// Trim gives memory that was not needed for a while back to the system. It is meant to be
+// called every 100 ms; all of it is back after about trimCalls calls, or as many as
+// trimArenas of them at a time take.
+func (p *Pool) Trim() {
+	if p.calls++; p.calls >= trimCalls {
+		p.surplus = p.unneeded - spareArenas
+		p.calls, p.unneeded = 0, p.empty
+	}
+	for n := 0; n < trimArenas && p.surplus > 0 && p.empty > spareArenas; n++ {
+		p.surplus--
 		p.chill()
 	}
+	p.unneeded = min(p.unneeded, p.empty)
 }
 
 // chill gives the memory of the last empty arena back to the system.

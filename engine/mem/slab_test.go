@@ -57,15 +57,48 @@ func TestPoolShrinksWhenTheLoadGoes(t *testing.T) {
 	for range 10_000 {
 		held = append(held, p.Get())
 	}
-	for i, s := range held {
+	for _, s := range held {
 		p.Put(s)
-		arenas := (len(held) - i - 1) / arenaSlabs
-		if limit := (2 + spareArenas + arenas/spareShare + 1) * arenaSlabs; p.Spare() > limit {
-			t.Fatalf("after %d returns %d slabs are spare, limit %d", i+1, p.Spare(), limit)
-		}
 	}
+	p.pass()
 	if p.InUse() != 0 || p.Spare() != spareArenas*arenaSlabs {
 		t.Fatalf("in use %d, spare %d; want 0, %d", p.InUse(), p.Spare(), spareArenas*arenaSlabs)
+	}
+}
+
+// pass lets as much time go by as it takes until everything that nobody needs is given back.
+func (p *Pool) pass() {
+	for range 2*trimCalls + len(p.arenas)/trimArenas {
+		p.Trim()
+	}
+}
+
+// TestWavesKeepTheirMemory: what is needed again within trimCalls is not given back.
+func TestWavesKeepTheirMemory(t *testing.T) {
+	var p Pool
+	for range 20 {
+		var held []*Slab
+		for range 2000 {
+			held = append(held, p.Get())
+		}
+		for _, s := range held {
+			p.Put(s)
+		}
+		for range trimCalls - 1 {
+			p.Trim()
+		}
+	}
+	if p.Spare() < 2000 {
+		t.Fatalf("only %d slabs are left of a wave of 2000", p.Spare())
+	}
+	before := p.Spare()
+	p.Trim()
+	if gone := (before - p.Spare()) / arenaSlabs; gone > trimArenas {
+		t.Fatalf("%d arenas given back at once, limit %d", gone, trimArenas)
+	}
+	p.pass()
+	if p.Spare() != spareArenas*arenaSlabs {
+		t.Fatalf("%d slabs are spare in the end, want %d", p.Spare(), spareArenas*arenaSlabs)
 	}
 }
 
@@ -91,6 +124,7 @@ func TestSurvivorsMoveDown(t *testing.T) {
 			p.Put(s)
 		}
 	}
+	p.pass()
 	if limit := (2 + spareArenas) * arenaSlabs; p.Spare() > limit {
 		t.Fatalf("%d slabs in use keep %d spare ones, limit %d", p.InUse(), p.Spare(), limit)
 	}
@@ -144,6 +178,27 @@ func TestArenasAreAligned(t *testing.T) {
 		if a := &p.arenas[i]; uintptr(a.base)%arenaBytes != 0 || a.free != 0 {
 			t.Fatalf("arena %d is at %#x, free %#x", i, uintptr(a.base), a.free)
 		}
+	}
+}
+
+func TestSlabBytes(t *testing.T) {
+	var p Pool
+	s := p.Get()
+	for _, tc := range [][2]int64{{0, 0}, {0, SlabBytes}, {SlabBytes, SlabBytes}, {100, 103}} {
+		b := s.Bytes(tc[0], tc[1])
+		if int64(len(b)) != tc[1]-tc[0] || cap(b) != len(b) || len(b) > 0 && &b[0] != &s[tc[0]] {
+			t.Errorf("%v: %d bytes, capacity %d", tc, len(b), cap(b))
+		}
+	}
+	for _, tc := range [][2]int64{{-1, 5}, {5, 4}, {0, SlabBytes + 1}} {
+		func() {
+			defer func() {
+				if recover() == nil {
+					t.Errorf("%v: no panic", tc)
+				}
+			}()
+			s.Bytes(tc[0], tc[1])
+		}()
 	}
 }
 

@@ -14,6 +14,7 @@ const none = int64(-1)
 // *loop-owned*.
 type gopCache struct {
 	record    int64 // index of the keyframe's record, or none
+	pos       int64 // where its message begins
 	frames    int   // audio and video messages from there on
 	audioOnly int   // audio messages since the last video message
 }
@@ -26,7 +27,7 @@ func (g *gopCache) add(s *Stream, r *record) {
 	if r.track == Video {
 		g.audioOnly = 0
 		if r.has(flagKey) {
-			g.record, g.frames = s.log.records.next-1, 0
+			g.record, g.pos, g.frames = s.log.records.next-1, r.pos, 0
 		}
 	} else if g.audioOnly++; g.audioOnly > pureAudioMax {
 		g.clear()
@@ -55,7 +56,7 @@ func (g *gopCache) bound(s *Stream) {
 	if g.record == none {
 		return
 	}
-	if s.log.head-s.log.records.at(g.record).pos > s.hub.limits.GopBytesMax ||
+	if s.log.head-g.pos > s.hub.limits.GopBytesMax ||
 		s.log.records.next-g.record > gopRecordsMax {
 		s.GopOverflow++
 		g.clear()
@@ -63,11 +64,6 @@ func (g *gopCache) bound(s *Stream) {
 }
 
 // start returns the position of the cached keyframe's message.
-func (g *gopCache) start(l *Log) (pos int64, ok bool) {
-	if g.record == none {
-		return 0, false
-	}
-	return l.records.at(g.record).pos, true
-}
+func (g *gopCache) start() (pos int64, ok bool) { return g.pos, g.record != none }
 
 func (g *gopCache) clear() { *g = gopCache{record: none} }

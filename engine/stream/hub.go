@@ -22,6 +22,8 @@ type Hub struct {
 	cpu     func() int64 // CPU time used so far, ns: what a walk costs
 	Pace    Pace
 	players int
+	// trimmedMs is when the pool was last asked to give memory back.
+	trimmedMs int64
 	// sliceLeft is what walks may still take before the next tick, ns.
 	sliceLeft int64
 }
@@ -116,6 +118,16 @@ func (h *Hub) Players() int { return h.players }
 func (h *Hub) Paced() bool {
 	for _, w := range h.order {
 		if w.play.SendMinIntervalMs > 0 && w.total > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// MinLatency says whether somebody plays in a vhost with min_latency.
+func (h *Hub) MinLatency() bool {
+	for _, w := range h.order {
+		if w.pin && w.total > 0 {
 			return true
 		}
 	}

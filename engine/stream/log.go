@@ -119,7 +119,7 @@ func (l *Log) write(b []byte) {
 		if p.slab == nil {
 			p.slab = l.pool.Get()
 		}
-		n := copy(p.slab[l.tail%mem.SlabBytes:], b)
+		n := copy(p.slab.Bytes(l.tail%mem.SlabBytes, mem.SlabBytes), b)
 		b = b[n:]
 		l.tail += int64(n)
 		if l.tail%mem.SlabBytes == 0 && pageOf(l.tail) == l.pages.next {
@@ -131,7 +131,7 @@ func (l *Log) write(b []byte) {
 // overwrite replaces bytes that were written but not committed yet.
 func (l *Log) overwrite(pos int64, b []byte) {
 	for len(b) > 0 {
-		n := copy(l.pages.at(pageOf(pos)).slab[pos%mem.SlabBytes:], b)
+		n := copy(l.pages.at(pageOf(pos)).slab.Bytes(pos%mem.SlabBytes, mem.SlabBytes), b)
 		b = b[n:]
 		pos += int64(n)
 	}
@@ -143,7 +143,7 @@ func (l *Log) overwrite(pos int64, b []byte) {
 func (l *Log) bytes(from, to int64) []byte {
 	i := from % mem.SlabBytes
 	n := min(to-from, mem.SlabBytes-i)
-	return l.pages.at(pageOf(from)).slab[i : i+n : i+n]
+	return l.pages.at(pageOf(from)).slab.Bytes(i, i+n)
 }
 
 // rewind forgets what was written after head.
@@ -210,6 +210,9 @@ func (l *Log) leave(pos int64) { l.pages.at(pageOf(pos)).cursors-- }
 //
 //srsd:hot
 func (l *Log) trim(keep int64) {
+	if l.pages.first >= pageOf(keep) {
+		return // nearly always
+	}
 	for l.pages.first < pageOf(keep) && l.pages.at(l.pages.first).cursors == 0 {
 		if s := l.pages.at(l.pages.first).slab; s != nil {
 			l.pool.Put(s)

@@ -75,7 +75,7 @@ func (s *Stream) Join(conn Conn, owner Owner, limitMs, nowMs int64) *Player {
 	p.log, p.want, p.limitMs = &s.log, allTracks, limitMs
 	p.single = s.vhost.Play.SendMinIntervalMs > 0
 	p.lead = s.meta != nil || s.header[Audio] != nil || s.header[Video] != nil
-	pos, ok := s.gop.start(&s.log)
+	pos, ok := s.gop.start()
 	if !ok {
 		pos = s.log.head
 		p.awaitKey()
@@ -426,7 +426,7 @@ func (p *Player) forward() {
 	}
 	p.Skipped++
 	p.mid, p.synced, p.lead = 0, 0, true
-	pos, ok := s.gop.start(&s.log)
+	pos, ok := s.gop.start()
 	if ok && pos > p.pos {
 		near := s.log.head-pos <= s.hub.limits.LagBytesMax/2
 		near = near && s.clock.head-s.log.records.at(s.gop.record).time <= s.vhost.Play.QueueLengthMs/2

@@ -27,6 +27,7 @@ type tail struct {
 	written   int64  // payload bytes so far
 	header    int64  // bytes reserved for the chunk header
 	sniff     [sniffBytes]byte
+	kind      mediaKind // what sniff says
 }
 
 // Begin opens a message of length payload bytes at the end of the log. It returns false,
@@ -66,7 +67,12 @@ func (s *Stream) Direct() bool { return !s.vhost.Play.MixCorrect }
 func (s *Stream) Payload(b []byte) {
 	t := &s.tail
 	if t.written < sniffBytes {
+		// Now, and not when all is there: what is read behind the copying of the payload waits
+		// until the memory has taken that.
 		copy(t.sniff[t.written:], b)
+		if have := min(t.written+int64(len(b)), sniffBytes); have == min(t.length, sniffBytes) {
+			t.kind = kindOf(t.track, t.sniff[:have])
+		}
 	}
 	for len(b) > 0 {
 		if in := t.written % s.log.chunkSize; in == 0 && t.written > 0 {
@@ -127,7 +133,7 @@ func (s *Stream) Evict(dst []byte) []byte {
 //srsd:hot
 func (s *Stream) Commit(nowMs int64) {
 	t := &s.tail
-	kind := kindOf(t.track, t.sniff[:min(t.written, sniffBytes)])
+	kind := t.kind
 	if kind.drop || kind.header && (t.length > headerBytesMax || s.redundant()) {
 		s.Dropped++
 		s.AbandonMessage()

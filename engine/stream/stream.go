@@ -215,7 +215,7 @@ func kindOf(track Track, head []byte) mediaKind {
 
 // keepFrom is the position that players to come may still be sent to.
 func (s *Stream) keepFrom() int64 {
-	if pos, ok := s.gop.start(&s.log); ok {
+	if pos, ok := s.gop.start(); ok {
 		return pos
 	}
 	return s.log.head

@@ -19,6 +19,8 @@ const (
 	audioHoldMs = 80
 	// holdMaxMs bounds how long mw_msgs may hold back the messages of a sparse stream.
 	holdMaxMs = 1000
+	// trimMs is how often slabs that nobody needs are looked for.
+	trimMs = 100
 	// clockCheckEvery is how many writes pass between two looks at the clock.
 	clockCheckEvery = 32
 )
@@ -133,6 +135,10 @@ func (h *Hub) Tick(nowMs, dtMs int64) (again bool) {
 		again = w.walk(nowMs, deadline) || again
 		again = w.retry(nowMs, deadline) || again
 		again = w.turn(nowMs, dtMs, deadline) || again
+	}
+	if nowMs-h.trimmedMs >= trimMs {
+		h.trimmedMs = nowMs
+		h.pool.Trim()
 	}
 	h.first++ // the next tick begins with another vhost, so that none lives on the rest of the slice
 	h.Pace.flushed(h.cpu())

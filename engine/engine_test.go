@@ -221,6 +221,64 @@ func TestTickAmongEvents(t *testing.T) {
 	})
 }
 
+// TestRests: where input comes thick, the loop gathers it; everybody is answered all the same.
+func TestRests(t *testing.T) {
+	for _, tc := range []struct {
+		name   string
+		vhost  string
+		rested bool
+	}{{"default", "", true}, {"min_latency", "min_latency on;", false}} {
+		t.Run(tc.name, func(t *testing.T) {
+			s := start(t, "", tc.vhost)
+			s.dial().play("show")
+			var all []*client
+			for range 40 {
+				c := s.dial()
+				c.connect()
+				c.await("NetConnection.Connect.Success")
+				all = append(all, c)
+			}
+			rested := false
+			last := string(msg.AppendUserControl(nil, msg.UserControl{Event: msg.EventPingResponse, Value: 49}))
+			for i := range uint32(50) {
+				for _, c := range all {
+					c.ping(i)
+				}
+				time.Sleep(2 * time.Millisecond)
+				s.do(func(l *loop) { rested = rested || l.resting })
+			}
+			if rested != tc.rested {
+				t.Errorf("rested: %v, want %v", rested, tc.rested)
+			}
+			for _, c := range all {
+				c.next("the last pong", func(h heard) bool {
+					return h.Type == msg.TypeUserControl && h.body == last
+				})
+			}
+		})
+	}
+}
+
+func TestWorthResting(t *testing.T) {
+	for _, tc := range []struct {
+		events int
+		ms     int64
+		busy   float64
+		want   bool
+	}{
+		{16, 4, 0.3, true},
+		{15, 4, 0.3, false},
+		{16, 20, 0.3, false}, // nobody plays: the tick before was long ago
+		{80, 20, 0.3, true},
+		{16, 4, 0.7, false},
+		{16, 0, 0.3, false},
+	} {
+		if got := worthResting(tc.events, tc.ms, tc.busy); got != tc.want {
+			t.Errorf("%+v: %v", tc, got)
+		}
+	}
+}
+
 // waits collects how long ago the last tick was, at each of some slow writes.
 type waits struct {
 	loop    *loop

@@ -39,6 +39,8 @@ type loop struct {
 
 	lastTickNs int64
 	ticking    bool // a tick is under way
+	traffic    int  // events with input since the last tick
+	resting    bool // events are gathered until shortly before the next tick
 	behind     bool // the last tick came late
 	faults     int  // ticks that panicked since faultsMs
 	faultsMs   int64
@@ -147,6 +149,7 @@ func (l *loop) newID() string {
 
 // OnTraffic implements gnet.EventHandler.
 func (l *loop) OnTraffic(c gnet.Conn) (action gnet.Action) {
+	l.traffic++
 	m, ok := c.Context().(*member)
 	b, err := c.Next(-1) // everything: what is left would be copied into gnet's own buffer
 	if !ok || err != nil {

@@ -4,11 +4,18 @@
 
 package engine
 
-import "golang.org/x/sys/unix"
+import (
+	"time"
+
+	"golang.org/x/sys/unix"
+)
 
 // setUserTimeout does nothing: these systems have no such option, and a peer that vanished
 // is given up by the player's and publisher's own deadlines.
 func setUserTimeout(int, int) {}
+
+// rest sleeps for ns.
+func rest(ns int64) { time.Sleep(time.Duration(ns)) }
 
 // threadCPU returns the CPU time of the process, ns: nearly all of it is the loop's.
 func threadCPU() int64 { return processCPU() }

@@ -28,6 +28,8 @@ type publisher struct {
 	reads      int32 // since the last check
 	visits     int32 // of the wheel, since the last check
 	checkedMs  int64 // when that was
+
+	checkedBytes int64 // what had been received then
 }
 
 // startPublish handles publish (srs-facts §3.7).
@@ -54,7 +56,7 @@ func (s *Session) startPublish(c *msg.Command) {
 	}
 	s.publish = &publisher{
 		stream: st, vhost: vhost, direct: -1, fetch: -1,
-		sinceMs: s.nowMs, checkedMs: s.nowMs,
+		sinceMs: s.nowMs, checkedMs: s.nowMs, checkedBytes: s.Conn.Received,
 	}
 	s.phase, s.deadlineMs, s.playing = phasePublish, 0, name
 	s.env.Stats.Publishers++

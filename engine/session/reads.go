@@ -106,25 +106,31 @@ func (r *Reads) round(vhost *conf.Vhost) *readRound {
 	return round
 }
 
-// worthFetching decides, at each check, whether a publisher belongs into the wheel: one
-// that sends in large pieces by itself is read less often as they come.
+// worthFetching decides, at each check, whether a publisher belongs into the wheel. One that
+// sends in large pieces by itself does not: what has just arrived is still in the processor's
+// cache, and when thousands of pieces wait, they are not any more when their turn comes.
 func (p *publisher) worthFetching(s *Session) bool {
 	period := s.env.Reads.PeriodMs(p.vhost)
 	elapsed := s.nowMs - p.checkedMs
-	reads, visits := int64(p.reads), int64(p.visits)
-	p.reads, p.visits, p.checkedMs = 0, 0, s.nowMs
+	reads, visits, bytes := int64(p.reads), int64(p.visits), s.Conn.Received-p.checkedBytes
+	p.reads, p.visits, p.checkedMs, p.checkedBytes = 0, 0, s.nowMs, s.Conn.Received
 	switch {
 	case period == 0:
 		return false
 	case p.fetch < 0:
-		return reads*period >= elapsed
+		return reads*period >= elapsed && bytes < reads*largeBytes
 	default:
 		return visits <= fetchVainMax*reads // nothing at all: let the kernel tell when it comes
 	}
 }
 
-// fetchVainMax is how many visits there may be for one that finds something.
-const fetchVainMax = 2
+const (
+	// largeBytes is from where on a piece is large: what it costs itself is then more than
+	// the wake-up.
+	largeBytes = 8 << 10
+	// fetchVainMax is how many visits there may be for one that finds something.
+	fetchVainMax = 2
+)
 
 // fetching puts a publisher into the wheel, or takes it out.
 func (p *publisher) fetching(s *Session, on bool) {

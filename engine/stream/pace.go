@@ -17,8 +17,8 @@ const (
 
 	// Reading is merged as soon as it takes a noticeable share of the core, because what it
 	// costs in delay is little: a publisher's bytes wait for half a period on average.
+	// Beyond readMaxMs it costs more again, not less: what waits has left the processor's cache.
 	readMinMs, readMaxMs = 20, 100
-	readBusyMs           = 200        // the longest period while more than busyLow of the core is used
 	readHigh, readLow    = 0.15, 0.09 // share of the core spent on reads
 	readCostMaxNs        = 20_000     // more than a read costs, whatever it brings
 	readIdle             = 0.06       // at readMinMs: twice of it is what reading as it comes costs
@@ -81,13 +81,9 @@ func (p *Pace) nextRead() int64 {
 	// What is neither writing nor reading, a rush of players for instance, is no reason to
 	// let publishers wait.
 	share := min(p.BusyShare-p.FlushShare, p.readShare)
-	longest := int64(readMaxMs)
-	if p.BusyShare > busyLow {
-		longest = readBusyMs
-	}
 	switch {
-	case share > readHigh && p.ReadMs <= longest:
-		return min(max(readMinMs, int64(float64(p.ReadMs)*stepUp)), longest)
+	case share > readHigh:
+		return min(max(readMinMs, int64(float64(p.ReadMs)*stepUp)), readMaxMs)
 	case share < readLow && p.ReadMs > readMinMs:
 		return max(int64(float64(p.ReadMs)*stepDown), readMinMs)
 	case share < readIdle:

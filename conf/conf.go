@@ -153,4 +153,5 @@ type Publish struct {
 	TryAnnexBFirst bool // look for Annex B start codes before AVCC lengths
 
 	KickoffForIdleMs int64 // close a publisher that had no player for so long; 0 = never
+	Takeover         bool  // a new publisher ends the old one, instead of being refused
 }

@@ -158,5 +158,10 @@ var publishSpec = spec{
 			help:  "seconds without any player after which a publisher is closed; 0 = never",
 			field: func(b *build) any { return &b.vhost.Publish.KickoffForIdleMs },
 		},
+		{
+			name: "takeover", kind: kindBool, def: "off", done: true,
+			help:  "let a new publisher of a stream that is being published end the old one, instead of being refused",
+			field: func(b *build) any { return &b.vhost.Publish.Takeover },
+		},
 	},
 }

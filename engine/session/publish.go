@@ -48,6 +48,9 @@ func (s *Session) startPublish(c *msg.Command) {
 		return
 	}
 	name := msg.StreamKey(vhost.Name, target.App, target.Stream)
+	if vhost.Publish.Takeover {
+		s.takeOver(name)
+	}
 	st := s.env.Hub.Stream(name, vhost)
 	if err := st.Publish(s); err != nil {
 		s.env.Hub.Release(st)
@@ -70,6 +73,23 @@ func (s *Session) startPublish(c *msg.Command) {
 	a.send()
 	s.env.Log.Info(s.ID, "publish", zap.String("stream", name), zap.Stringer("addr", s.addr),
 		zap.Int("players", st.Players()), unlessEmpty("param", cut(target.Param)))
+}
+
+// takeOver ends whoever publishes the stream called name. Its players stay, as when a
+// publisher leaves by itself.
+func (s *Session) takeOver(name string) {
+	st := s.env.Hub.Find(name)
+	if st == nil {
+		return
+	}
+	old, ok := st.Publisher().(*Session)
+	if !ok {
+		return
+	}
+	old.nowMs = s.nowMs
+	old.sendStatus(msg.StatusPublishBadName, "another publisher has taken the stream over")
+	old.end(ReasonTakenOver, fmt.Sprintf("taken over by client %s at %v", s.ID, s.addr))
+	old.refuse("") // the reason above stands
 }
 
 func (s *Session) badPublish(detail string) {

@@ -14,6 +14,7 @@ const (
 	ReasonRoleTimeout             // neither play nor publish in time
 	ReasonPublishTimeout          // the publisher sent nothing for too long
 	ReasonIdleKick                // nobody watched the publisher (kickoff_for_idle)
+	ReasonTakenOver               // another publisher took its stream (publish.takeover)
 	ReasonProtocol                // bytes that are no RTMP, or break its rules
 	ReasonLimit                   // a limit was exceeded
 	ReasonRejected                // refused: vhost, name, stream busy
@@ -27,7 +28,8 @@ var reasonNames = [reasons]string{
 	ReasonNone: "none", ReasonPeerClosed: "peer-closed", ReasonBroken: "broken",
 	ReasonHandshakeTimeout: "handshake-timeout", ReasonRoleTimeout: "idle-timeout",
 	ReasonPublishTimeout: "publish-timeout", ReasonIdleKick: "kicked-for-idle",
-	ReasonProtocol: "protocol-error", ReasonLimit: "limit", ReasonRejected: "rejected",
+	ReasonTakenOver: "taken-over",
+	ReasonProtocol:  "protocol-error", ReasonLimit: "limit", ReasonRejected: "rejected",
 	ReasonSlow: "too-slow", ReasonPanic: "internal-error", ReasonShutdown: "shutdown",
 }
 

@@ -72,6 +72,9 @@ type Counters struct {
 // Published says whether somebody is publishing.
 func (s *Stream) Published() bool { return s.publisher != nil }
 
+// Publisher returns whoever publishes the stream, as Publish was given it; nil without one.
+func (s *Stream) Publisher() any { return s.publisher }
+
 // Players returns how many play the stream.
 func (s *Stream) Players() int { return len(s.players) }
 

@@ -98,6 +98,50 @@ func TestSecondPublisherRefused(t *testing.T) {
 	checkRelay(t, src.rec, p.stop(t), whole)
 }
 
+// TestTakeover: with publish.takeover a stream goes to who publishes it last. Players see two
+// publishers in a row, the first one is told why and closed; ffmpeg shows it.
+func TestTakeover(t *testing.T) {
+	t.Parallel()
+	src, second := generate(t, fixtureBFrame), generate(t, fixtureOther)
+	srv := startServer(t, settings{publish: "takeover on;"})
+	t.Run("players", func(t *testing.T) {
+		t.Parallel()
+		players := []player{
+			rtmpdumpPlay(t, "-r", srv.url("live/moved")),
+			gortmpPlay(t, srv, "moved"),
+			rawPlay(t, srv, "live", "moved"),
+		}
+		cut := src.tags[:len(src.tags)*2/3]
+		first := rawPublish(t, srv, "live", "moved")
+		first.start(cut, 2).mustSucceed(t, src.len+publishSlack)
+		torn := first.out.append(nil, tagMessage(src.tags[len(cut)]))
+		if _, err := first.conn.Write(torn[:len(torn)/2]); err != nil {
+			t.Fatal(err)
+		}
+		pause(drain)
+		from := first.mark()
+		next := rawPublish(t, srv, "live", "moved")
+		first.waitFor(t, from, "NetStream.Publish.BadName", replyWithin, isStatus("NetStream.Publish.BadName"))
+		first.waitClosedAny(t, replyWithin)
+		next.start(second.tags, 2).mustSucceed(t, second.len+publishSlack)
+		pause(drain)
+		for _, p := range players {
+			checkReconnect(t, recordTags("cut source", cut), second.rec, p.stop(t))
+		}
+	})
+	t.Run("ffmpeg is told", func(t *testing.T) {
+		t.Parallel()
+		watcher := rawPlay(t, srv, "live", "mine")
+		ousted := ffmpegPublish(t, srv.url("live/mine"), src)
+		watcher.waitMedia(t, 0, video, 10)
+		rawPublish(t, srv, "live", "mine")
+		ousted.waitOutput(t, "taken the stream over", replyWithin)
+		if code, ended := ousted.wait(replyWithin); !ended || code == 0 {
+			t.Errorf("ended %v, exit code %d; want a failure", ended, code)
+		}
+	})
+}
+
 // TestNameIsFreeAgain: a name can be published at once after its publisher has
 // gone, whether it said so, closed, or was cut off.
 func TestNameIsFreeAgain(t *testing.T) {

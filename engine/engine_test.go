@@ -227,7 +227,11 @@ func TestRests(t *testing.T) {
 		name   string
 		vhost  string
 		rested bool
-	}{{"default", "", true}, {"min_latency", "min_latency on;", false}} {
+	}{
+		{"default", "", true},
+		{"min_latency", "min_latency on;", false},
+		{"send_min_interval", "play { send_min_interval 1; }", false}, // by the millisecond
+	} {
 		t.Run(tc.name, func(t *testing.T) {
 			s := start(t, "", tc.vhost)
 			s.dial().play("show")

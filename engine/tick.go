@@ -108,7 +108,8 @@ func (l *loop) tick(nowNs int64) {
 	l.settleAll()
 	l.hub.Pace.Adapt(nowNs, processCPU())
 	l.summary.maybe(l, nowMs)
-	l.resting = !again && worthResting(l.traffic, gap, l.hub.Pace.BusyShare) && !l.hub.MinLatency()
+	l.resting = !again && !l.hub.Paced() && !l.hub.MinLatency() &&
+		worthResting(l.traffic, gap, l.hub.Pace.BusyShare)
 	l.traffic = 0
 	l.setPause(again)
 	l.ticks.Add(1)

@@ -37,17 +37,22 @@ func TestPublisherBreaksOff(t *testing.T) {
 	cut := src.tags[:len(src.tags)*2/3]
 	pub := rawPublish(t, srv, "live", "broken")
 	pub.start(cut, 2).mustSucceed(t, src.len+publishSlack)
-	// Half a message is on its way when the line breaks; nobody may ever see it.
-	torn := pub.out.append(nil, tagMessage(src.tags[len(cut)]))
-	if _, err := pub.conn.Write(torn[:len(torn)/2]); err != nil {
-		t.Fatal(err)
-	}
+	pub.sendHalf(t, src.tags[len(cut)])
 	pub.close()
 	pause(drain)
 	rawPublish(t, srv, "live", "broken").start(second.tags, 2).mustSucceed(t, second.len+publishSlack)
 	pause(drain)
 	for _, p := range players {
 		checkReconnect(t, recordTags("cut source", cut), second.rec, p.stop(t))
+	}
+}
+
+// sendHalf sends the first half of a message, which nobody may ever see.
+func (p rawPublisher) sendHalf(t *testing.T, tag flvTag) {
+	t.Helper()
+	torn := p.out.append(nil, tagMessage(tag))
+	if _, err := p.conn.Write(torn[:len(torn)/2]); err != nil {
+		t.Fatal(err)
 	}
 }
 
@@ -114,10 +119,7 @@ func TestTakeover(t *testing.T) {
 		cut := src.tags[:len(src.tags)*2/3]
 		first := rawPublish(t, srv, "live", "moved")
 		first.start(cut, 2).mustSucceed(t, src.len+publishSlack)
-		torn := first.out.append(nil, tagMessage(src.tags[len(cut)]))
-		if _, err := first.conn.Write(torn[:len(torn)/2]); err != nil {
-			t.Fatal(err)
-		}
+		first.sendHalf(t, src.tags[len(cut)])
 		pause(drain)
 		from := first.mark()
 		next := rawPublish(t, srv, "live", "moved")

@@ -84,8 +84,8 @@ func TestResets(t *testing.T) {
 	}
 	eventually(t, "two sessions left", func() bool { return s.sessions() == 2 })
 	s.do(func(l *loop) {
-		if l.env.Stats.Panics != 0 || l.hub.Players() != 1 || len(l.later) != 0 {
-			t.Errorf("%d panics, %d players, %d to settle", l.env.Stats.Panics, l.hub.Players(), len(l.later))
+		if l.env.Stats.Panics != 0 || l.hub.Players() != 1 {
+			t.Errorf("%d panics, %d players", l.env.Stats.Panics, l.hub.Players())
 		}
 	})
 	enc.video(10_000, keyframe(1, 50))
@@ -249,7 +249,7 @@ func TestRests(t *testing.T) {
 					c.ping(i)
 				}
 				time.Sleep(2 * time.Millisecond)
-				s.do(func(l *loop) { rested = rested || l.resting })
+				s.do(func(l *loop) { rested = rested || l.core.Resting() })
 			}
 			if rested != tc.rested {
 				t.Errorf("rested: %v, want %v", rested, tc.rested)
@@ -263,31 +263,13 @@ func TestRests(t *testing.T) {
 	}
 }
 
-func TestWorthResting(t *testing.T) {
-	for _, tc := range []struct {
-		events int
-		ms     int64
-		busy   float64
-		want   bool
-	}{
-		{16, 4, 0.3, true},
-		{15, 4, 0.3, false},
-		{16, 20, 0.3, false}, // nobody plays: the tick before was long ago
-		{80, 20, 0.3, true},
-		{16, 4, 0.7, false},
-		{16, 0, 0.3, false},
-	} {
-		if got := worthResting(tc.events, tc.ms, tc.busy); got != tc.want {
-			t.Errorf("%+v: %v", tc, got)
-		}
-	}
-}
-
-// waits collects how long ago the last tick was, at each of some slow writes.
+// waits collects how long no tick was run, at each of some slow writes.
 type waits struct {
 	loop    *loop
 	each    time.Duration
 	writes  int
+	ticks   int64
+	since   int64 // ns; when a write was the first after a tick
 	longest time.Duration
 }
 
@@ -300,7 +282,11 @@ type slow struct {
 func (s slow) Writev(iov [][]byte) (int, error) {
 	time.Sleep(s.each)
 	s.writes++
-	s.longest = max(s.longest, time.Duration(s.loop.nowNs()-s.loop.lastTickNs))
+	now := s.loop.nowNs()
+	if n := s.loop.ticks.Load(); n != s.ticks || s.since == 0 {
+		s.ticks, s.since = n, now
+	}
+	s.longest = max(s.longest, time.Duration(now-s.since))
 	return s.Socket.Writev(iov)
 }
 

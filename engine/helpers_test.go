@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/panjf2000/gnet/v2"
 	"go.uber.org/zap/zapcore"
 
 	"srsd/conf"
@@ -145,7 +146,7 @@ func (s *server) do(f func(l *loop)) {
 // sessions returns how many there are.
 func (s *server) sessions() (n int) {
 	s.t.Helper()
-	s.do(func(l *loop) { n = len(l.all) })
+	s.do(func(l *loop) { n = l.core.Sessions() })
 	return n
 }
 
@@ -154,17 +155,20 @@ func (s *server) member(c *client) (found *member) {
 	s.t.Helper()
 	local := c.conn.LocalAddr().String()
 	s.do(func(l *loop) {
-		for _, m := range l.all {
-			if m.conn.RemoteAddr().String() == local {
+		l.core.Each(func(m *member) {
+			if m.Handle.(gnet.Conn).RemoteAddr().String() == local {
 				found = m
 			}
-		}
+		})
 	})
 	if found == nil {
 		s.t.Fatalf("no session of %s", local)
 	}
 	return found
 }
+
+// descriptor returns that of m's connection.
+func descriptor(m *member) int { return m.Handle.(gnet.Conn).Fd() }
 
 // eventually waits for a condition.
 func eventually(t testing.TB, what string, condition func() bool) {

@@ -9,7 +9,6 @@ import (
 	"math/rand/v2"
 	"net"
 	"os"
-	"runtime/debug"
 	"sync/atomic"
 	"time"
 
@@ -18,33 +17,22 @@ import (
 	"golang.org/x/sys/unix"
 
 	"srsd/engine/link"
+	"srsd/engine/reactor"
 	"srsd/engine/session"
 	"srsd/engine/stream"
 )
 
-// loop is the event loop's side of the engine: gnet's callbacks, the sessions, and the
-// tick. Its fields belong to the loop's goroutine unless they are atomic.
+// loop is the event loop's side of the engine: gnet's callbacks, which drive a Reactor. Its
+// fields belong to the loop's goroutine unless they are atomic.
 type loop struct {
 	gnet.BuiltinEventEngine
 	engine *Engine
 	start  time.Time // zero of every time in ms and ns here; monotonic
 	random *rand.ChaCha8
 
-	env   session.Env
-	hub   *stream.Hub
-	all   []*member // every session
-	next  int       // where the sweep over them goes on
-	sweep float64   // sessions that are due for a check
-	later []*member // sessions that want to be settled
-
-	lastTickNs int64
-	ticking    bool // a tick is under way
-	traffic    int  // events with input since the last tick
-	resting    bool // events are gathered until shortly before the next tick
-	behind     bool // the last tick came late
-	faults     int  // ticks that panicked since faultsMs
-	faultsMs   int64
-	summary    summary
+	core *reactor.Reactor
+	env  *session.Env // the core's
+	hub  *stream.Hub  // the core's
 
 	events gnet.EventLoop // for post
 	booted chan struct{}
@@ -54,12 +42,8 @@ type loop struct {
 	kick   chan struct{}
 }
 
-// member is a session and the gnet connection that it lives on.
-type member struct {
-	*session.Session
-	conn  gnet.Conn
-	index int
-}
+// member is a session; its Handle is the gnet.Conn that it lives on.
+type member = reactor.Member
 
 // bootMark is the context of the connection that the loop is found by.
 type bootMark struct{}
@@ -69,19 +53,13 @@ func newLoop(e *Engine) *loop {
 	var seed [32]byte
 	_, _ = crand.Read(seed[:]) // never fails (crypto/rand ends the process instead)
 	l.random = rand.NewChaCha8(seed)
-	lim := &e.opts.Limits
-	l.hub = stream.NewHub(stream.Limits{
-		GopBytesMax: int64(lim.LagBytesMax), LagBytesMax: int64(lim.LagBytesMax),
-		NoProgressMs: lim.StallMs, PendingMax: link.PendingMax,
-	}, l.nowNs, threadCPU)
-	l.env = session.Env{
-		Config: e.opts.Config, Limits: lim, Hub: l.hub, Log: e.opts.Log, Version: e.opts.Version,
+	l.core = reactor.New(reactor.Options{
+		Config: e.opts.Config, Limits: &e.opts.Limits, Log: e.opts.Log, Version: e.opts.Version,
 		Random: func(b []byte) { _, _ = l.random.Read(b) }, // never fails
-		Later:  l.settleLater,
-	}
-	l.env.Init()
-	l.summary = summary{silent: true}
-	l.pause.Store(int64(tickIdle))
+		Clock:  reactor.Clock{Now: l.nowNs, CPU: threadCPU, ProcessCPU: processCPU},
+	}, l)
+	l.env, l.hub = &l.core.Env, l.core.Hub
+	l.pause.Store(int64(tickAtFirst))
 	return l
 }
 
@@ -125,45 +103,16 @@ func (l *loop) OnOpen(c gnet.Conn) (out []byte, action gnet.Action) {
 		close(l.booted)
 		return nil, gnet.None
 	}
-	m := &member{conn: c, index: len(l.all)}
-	m.Session = session.New(&l.env, link.FD(c.Fd()), a.peer, l.newID(), l.nowMs())
-	m.Owner = m
-	l.all = append(l.all, m)
-	c.SetContext(m)
+	c.SetContext(l.core.Open(link.FD(c.Fd()), a.peer, c))
 	a.opened = true
-	l.tickIfOverdue()
 	return nil, gnet.None
 }
 
-// newID makes a client id: 8 characters, as SRS's.
-func (l *loop) newID() string {
-	const letters = "0123456789abcdefghijklmnopqrstuvwxyz"
-	var id [8]byte
-	v := l.random.Uint64()
-	for i := range id {
-		id[i] = letters[v%uint64(len(letters))]
-		v /= uint64(len(letters))
-	}
-	return string(id[:])
-}
-
 // OnTraffic implements gnet.EventHandler.
-func (l *loop) OnTraffic(c gnet.Conn) (action gnet.Action) {
-	l.traffic++
+func (l *loop) OnTraffic(c gnet.Conn) gnet.Action {
 	m, ok := c.Context().(*member)
 	b, err := c.Next(-1) // everything: what is left would be copied into gnet's own buffer
-	if !ok || err != nil {
-		return gnet.None
-	}
-	defer func() {
-		if r := recover(); r != nil {
-			l.panicked(m, r)
-			action = gnet.Close
-		}
-		l.settleAll()
-		l.tickIfOverdue()
-	}()
-	if m.Feed(b, l.nowMs()) {
+	if ok && err == nil && l.core.Traffic(m, b) {
 		return gnet.Close
 	}
 	return gnet.None
@@ -171,65 +120,18 @@ func (l *loop) OnTraffic(c gnet.Conn) (action gnet.Action) {
 
 // OnClose implements gnet.EventHandler.
 func (l *loop) OnClose(c gnet.Conn, err error) gnet.Action {
-	m, ok := c.Context().(*member)
-	if !ok {
-		return gnet.None
+	if m, ok := c.Context().(*member); ok {
+		l.engine.connections.Add(-1)
+		l.core.Closed(m, err)
 	}
-	last := len(l.all) - 1
-	l.all[m.index] = l.all[last]
-	l.all[m.index].index = m.index
-	l.all[last] = nil
-	l.all = l.all[:last]
-	l.engine.connections.Add(-1)
-	defer func() {
-		if r := recover(); r != nil {
-			l.panicked(m, r)
-		}
-		l.tickIfOverdue()
-	}()
-	reason, detail := session.Broken(err)
-	m.Close(reason, detail, l.nowMs())
 	return gnet.None
 }
 
-// panicked ends one session for a fault of ours; the others play on.
-func (l *loop) panicked(m *member, r any) {
-	l.env.Stats.Panics++
-	l.env.Log.Stack(m.ID, "internal error, closing this connection", debug.Stack(),
-		append(m.Describe(), zap.String("panic", fmt.Sprint(r)))...)
-	m.Kick(session.ReasonPanic, fmt.Sprint(r), l.nowMs())
-}
-
-// settleLater implements session.Env.Later.
-func (l *loop) settleLater(s *session.Session) { l.later = append(l.later, s.Owner.(*member)) }
-
-// settleAll settles the sessions that asked for it, and closes those that end.
-func (l *loop) settleAll() {
-	for len(l.later) > 0 {
-		last := len(l.later) - 1
-		m := l.later[last]
-		l.later[last] = nil
-		l.later = l.later[:last]
-		if l.guard(m, m.Settle) {
-			l.close(m)
-		}
-	}
-}
-
-// guard calls one of m's methods; a panic in it ends m alone.
-func (l *loop) guard(m *member, f func(nowMs int64) bool) (closeNow bool) {
-	defer func() {
-		if r := recover(); r != nil {
-			l.panicked(m, r)
-			closeNow = true
-		}
-	}()
-	return f(l.nowMs())
-}
-
-// close ends a connection. gnet ignores one that is closed already, or being closed.
-func (l *loop) close(m *member) {
-	if err := m.conn.EventLoop().Close(m.conn); err != nil {
+// Close implements reactor.Host. gnet ignores a connection that is closed already, or being
+// closed.
+func (l *loop) Close(m *member) {
+	c := m.Handle.(gnet.Conn)
+	if err := c.EventLoop().Close(c); err != nil {
 		l.env.Log.Debug(m.ID, "close", zap.Error(err))
 	}
 }
@@ -239,11 +141,7 @@ func (l *loop) closeAll() {
 	done := make(chan struct{})
 	err := l.post(func() {
 		defer close(done)
-		for len(l.all) > 0 {
-			m := l.all[len(l.all)-1]
-			m.Kick(session.ReasonShutdown, "server stops", l.nowMs())
-			l.close(m)
-		}
+		l.core.CloseAll()
 	})
 	if err == nil {
 		<-done

@@ -35,7 +35,7 @@ func TestSendBuffer(t *testing.T) {
 			t.Helper()
 			s.do(func(*loop) {
 				// Linux reports twice what was asked for, which it takes for overhead.
-				n, err := unix.GetsockoptInt(m.conn.Fd(), unix.SOL_SOCKET, unix.SO_SNDBUF)
+				n, err := unix.GetsockoptInt(descriptor(m), unix.SOL_SOCKET, unix.SO_SNDBUF)
 				if err != nil || n <= 0 || n > 2*limit {
 					t.Errorf("%s: SO_SNDBUF is %d (%v), want at most twice %d", when, n, err, limit)
 				}

@@ -20,7 +20,7 @@ func TestKeepAlive(t *testing.T) {
 			{unix.IPPROTO_TCP, unix.TCP_KEEPIDLE, 30},
 			{unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, s.e.opts.Limits.TCPUserTimeoutMs},
 		} {
-			if v, err := unix.GetsockoptInt(m.conn.Fd(), o.level, o.name); err != nil || v != o.want {
+			if v, err := unix.GetsockoptInt(descriptor(m), o.level, o.name); err != nil || v != o.want {
 				t.Errorf("socket option %d/%d is %d (%v), want %d", o.level, o.name, v, err, o.want)
 			}
 		}
@@ -42,7 +42,7 @@ func TestLateReply(t *testing.T) {
 	for fd == 0 {
 		gone := s.dial().play("show")
 		m = s.member(gone)
-		s.do(func(*loop) { fd = m.conn.Fd() })
+		s.do(func(*loop) { fd = descriptor(m) })
 		gone.reset()
 		eventually(t, "no session", func() bool { return s.sessions() == 0 })
 		if _, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0); err != unix.EBADF {
@@ -65,8 +65,7 @@ func TestLateReply(t *testing.T) {
 		m.Lost(link.ErrClosed)
 		m.Feed([]byte{1, 2, 3}, l.nowMs())
 		m.Check(l.nowMs() + 1e6)
-		l.settleAll() // closes it once more
-		l.close(m)
+		l.Close(m) // once more
 	})
 	b := make([]byte, 100)
 	if n, _, err := unix.Recvfrom(pair[1], b, unix.MSG_DONTWAIT); err != unix.EAGAIN {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 
-package engine
+package reactor
 
 import (
 	"go.uber.org/zap"
@@ -17,32 +17,32 @@ type summary struct {
 
 func (s *summary) lag(ns int64) { s.lagMaxNs = max(s.lagMaxNs, ns) }
 
-func (s *summary) maybe(l *loop, nowMs int64) {
+func (s *summary) maybe(r *Reactor, nowMs int64) {
 	if nowMs < s.dueMs {
 		return
 	}
-	s.dueMs = nowMs + l.env.Config.PithyPrintMs
-	idle := len(l.all) == 0
+	s.dueMs = nowMs + r.Env.Config.PithyPrintMs
+	idle := len(r.all) == 0
 	if idle && s.silent {
 		s.lagMaxNs = 0
 		return
 	}
 	s.silent = idle
-	in, out := l.env.Stats.BytesIn, l.env.Stats.BytesOut
-	for _, m := range l.all {
+	in, out := r.Env.Stats.BytesIn, r.Env.Stats.BytesOut
+	for _, m := range r.all {
 		out += m.Conn.Sent
 	}
 	elapsed := max(nowMs-s.sinceMs, 1)
-	slabs, spare := l.hub.Slabs()
-	load := l.hub.Load()
-	l.env.Log.Info("", "summary",
-		zap.Int("connections", len(l.all)), zap.Int("streams", l.hub.Streams()),
-		zap.Int("publishers", l.env.Stats.Publishers), zap.Int("players", l.hub.Players()),
+	slabs, spare := r.Hub.Slabs()
+	load := r.Hub.Load()
+	r.Env.Log.Info("", "summary",
+		zap.Int("connections", len(r.all)), zap.Int("streams", r.Hub.Streams()),
+		zap.Int("publishers", r.Env.Stats.Publishers), zap.Int("players", r.Hub.Players()),
 		zap.Int64("in_kbps", (in-s.in)*8/elapsed), zap.Int64("out_kbps", (out-s.out)*8/elapsed),
 		zap.Int64("merge_ms", load.MergeMs), zap.Int64("read_ms", load.ReadMs),
 		zap.Int("busy_percent", percent(load.BusyShare)), zap.Int("writing_percent", percent(load.FlushShare)),
 		zap.Int64("lag_max_us", s.lagMaxNs/1000), zap.Int("due", load.Due), zap.Int("full", load.Full),
-		zap.Int("slabs", slabs), zap.Int("slabs_spare", spare), zap.Int64("panics", l.env.Stats.Panics))
+		zap.Int("slabs", slabs), zap.Int("slabs_spare", spare), zap.Int64("panics", r.Env.Stats.Panics))
 	*s = summary{dueMs: s.dueMs, sinceMs: nowMs, in: in, out: out, silent: s.silent}
 }
 

@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"srsd/engine/link"
+	"srsd/engine/mem"
 	"srsd/engine/reactor"
 	"srsd/engine/session"
 	"srsd/engine/stream"
@@ -57,6 +58,7 @@ func newLoop(e *Engine) *loop {
 		Config: e.opts.Config, Limits: &e.opts.Limits, Log: e.opts.Log, Version: e.opts.Version,
 		Random: func(b []byte) { _, _ = l.random.Read(b) }, // never fails
 		Clock:  reactor.Clock{Now: l.nowNs, CPU: threadCPU, ProcessCPU: processCPU},
+		Pool:   new(mem.Pool),
 	}, l)
 	l.env, l.hub = &l.core.Env, l.core.Hub
 	l.pause.Store(int64(tickAtFirst))

@@ -9,6 +9,7 @@ import (
 	"srsd/conf"
 	"srsd/engine/journal"
 	"srsd/engine/link"
+	"srsd/engine/mem"
 	"srsd/engine/session"
 	"srsd/engine/stream"
 )
@@ -106,7 +107,7 @@ func newRelay(tb testing.TB) *relay {
 		Hub: stream.NewHub(stream.Limits{
 			GopBytesMax: int64(limits.LagBytesMax), LagBytesMax: int64(limits.LagBytesMax),
 			NoProgressMs: limits.StallMs, PendingMax: link.PendingMax,
-		}, stands, stands),
+		}, new(mem.Pool), stands, stands),
 		Later: func(*session.Session) { tb.Fatal("a session wants to be closed") },
 	}
 	r.env.Init()

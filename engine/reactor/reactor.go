@@ -18,6 +18,7 @@ import (
 	"srsd/conf"
 	"srsd/engine/journal"
 	"srsd/engine/link"
+	"srsd/engine/mem"
 	"srsd/engine/session"
 	"srsd/engine/stream"
 )
@@ -48,6 +49,7 @@ type Options struct {
 	Version string
 	Random  func(b []byte) // fills b with unpredictable bytes
 	Clock   Clock
+	Pool    *mem.Pool // what streams live in
 }
 
 // Reactor runs the sessions of one loop. *loop-owned*.
@@ -87,7 +89,7 @@ func New(opts Options, host Host) *Reactor {
 	r.Hub = stream.NewHub(stream.Limits{
 		GopBytesMax: int64(limits.LagBytesMax), LagBytesMax: int64(limits.LagBytesMax),
 		NoProgressMs: limits.StallMs, PendingMax: link.PendingMax,
-	}, r.clock.Now, r.clock.CPU)
+	}, opts.Pool, r.clock.Now, r.clock.CPU)
 	r.Env = session.Env{
 		Config: opts.Config, Limits: limits, Hub: r.Hub, Log: opts.Log, Version: opts.Version,
 		Random: opts.Random, Later: r.settleLater,

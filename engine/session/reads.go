@@ -30,7 +30,7 @@ type Reads struct {
 	env    *Env
 	rounds []*readRound // one for each vhost that has publishers
 	next   int          // the round that Due goes on with
-	buffer []byte
+	buffer []byte       // of Fetch; nil before the first
 }
 
 // readRound is the wheel of one vhost's publishers.
@@ -42,7 +42,7 @@ type readRound struct {
 	credit   int64 // ms times sessions; a visit costs periodMs
 }
 
-func (r *Reads) init(env *Env) { *r = Reads{env: env, buffer: make([]byte, fetchBytes)} }
+func (r *Reads) init(env *Env) { *r = Reads{env: env} }
 
 // PeriodMs is how often the input of a vhost's publishers is fetched; 0: it is read as it
 // comes.
@@ -157,7 +157,11 @@ func (p *publisher) fetching(s *Session, on bool) {
 // Fetch reads what has come since the last time. It returns whether the connection must
 // be closed now.
 func (s *Session) Fetch(nowMs int64) (closeNow bool) {
-	buffer := s.env.Reads.buffer
+	reads := &s.env.Reads
+	if reads.buffer == nil {
+		reads.buffer = make([]byte, fetchBytes)
+	}
+	buffer := reads.buffer
 	s.publish.visits++
 	for range fetchRounds {
 		n, err := s.Conn.Read(buffer)

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"srsd/conf"
+	"srsd/engine/mem"
 	"srsd/proto/rtmp/chunk"
 	"srsd/proto/rtmp/msg"
 )
@@ -41,7 +42,7 @@ func newBench(t testing.TB, change func(*conf.Vhost)) *bench {
 	clock := func() int64 { return b.nowMs*1e6 + b.spentNs }
 	b.hub = NewHub(Limits{
 		GopBytesMax: 32 << 20, LagBytesMax: 32 << 20, NoProgressMs: 30_000, PendingMax: 64 << 10,
-	}, clock, clock)
+	}, new(mem.Pool), clock, clock)
 	b.s = b.hub.Stream("v/live/s", b.vhost)
 	return b
 }

@@ -15,7 +15,7 @@ type Hub struct {
 	wheels  map[*conf.Vhost]*Wheel
 	order   []*Wheel // the same, in the order of their first use
 	first   int      // which of them the next tick begins with, modulo their number
-	pool    mem.Pool
+	pool    *mem.Pool
 	limits  Limits
 	scratch vectors
 	nanos   func() int64 // a monotonic clock, ns: bounds how long one walk takes
@@ -28,13 +28,14 @@ type Hub struct {
 	sliceLeft int64
 }
 
-// NewHub returns an empty hub. nanos reads a monotonic clock, cpu the CPU time that the
+// NewHub returns an empty hub. Its logs live in slabs of pool, which may serve several hubs of
+// one loop, one after the other or all at once. nanos reads a monotonic clock, cpu the CPU time that the
 // caller's thread has used; both in nanoseconds. They differ when others use the core:
 // that must not look like load of our own.
-func NewHub(limits Limits, nanos, cpu func() int64) *Hub {
+func NewHub(limits Limits, pool *mem.Pool, nanos, cpu func() int64) *Hub {
 	h := &Hub{
 		streams: map[uint64]*Stream{}, wheels: map[*conf.Vhost]*Wheel{},
-		limits: limits, nanos: nanos, cpu: cpu, sliceLeft: sliceNs,
+		limits: limits, pool: pool, nanos: nanos, cpu: cpu, sliceLeft: sliceNs,
 	}
 	h.scratch.iov = make([][]byte, 0, vectorsMax+1)
 	h.scratch.pos = make([]int64, 0, vectorsMax+1)
@@ -47,7 +48,7 @@ func (h *Hub) Stream(name string, vhost *conf.Vhost) *Stream {
 	key := h.slot(name)
 	s := h.streams[key]
 	if s == nil {
-		s = newStream(h, name, vhost, h.wheel(vhost), &h.pool)
+		s = newStream(h, name, vhost, h.wheel(vhost), h.pool)
 		h.streams[key] = s
 	}
 	return s
@@ -162,5 +163,5 @@ func (h *Hub) Load() Load {
 	return l
 }
 
-// Slabs returns how many slabs the logs hold, and how many are kept for reuse.
+// Slabs returns how many slabs of its pool are in use, and how many are kept for reuse.
 func (h *Hub) Slabs() (inUse, spare int) { return h.pool.InUse(), h.pool.Spare() }

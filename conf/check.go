@@ -24,10 +24,27 @@ type build struct {
 	levelV2      LogLevel
 	levelV2Given bool
 	listenGiven  bool
+	trustedGiven bool
+
+	blocks map[block]Pos // where they stand
+}
+
+// block names one block of the file: its path, and the vhost that it is in, if any.
+type block struct {
+	vhost *Vhost
+	path  string
+}
+
+// blockAt returns where a block stands. One that does not was switched on by environment.
+func (b *build) blockAt(v *Vhost, path string) Pos {
+	if pos, ok := b.blocks[block{v, path}]; ok {
+		return pos
+	}
+	return Pos{File: "conf: " + envName(path+".enabled")}
 }
 
 func newBuild(file string) *build {
-	b := &build{cfg: &Config{File: file, byName: map[string]*Vhost{}}}
+	b := &build{cfg: &Config{File: file, byName: map[string]*Vhost{}}, blocks: map[block]Pos{}}
 	b.setDefaults(schema)
 	b.vhost = &b.blank
 	b.setDefaults(vhostSpec.rows)
@@ -106,7 +123,7 @@ func (s *spec) key(d *directive) (key string, once bool) {
 }
 
 func (s *spec) listHint() string {
-	if s.kind == kindList || s.kind == kindListen {
+	if s.isList() {
 		return "; write all values into one directive"
 	}
 	return ""
@@ -121,7 +138,7 @@ func described(s *spec, path string, d *directive) string {
 
 // scalar checks "name arg...;".
 func (c checker) scalar(d *directive, s *spec, path string, warn bool) {
-	if s.given != nil && (len(d.args) > 0 || s.def != "") {
+	if s.given != nil && (len(d.args) > 0 || s.def != "" || s.isList()) {
 		*s.given(c.b) = true // also when it is wrong: a wrong listen is not a missing one
 	}
 	if d.hasBlock {
@@ -162,9 +179,13 @@ func (c checker) section(d *directive, s *spec, path string, warn bool) {
 	if s.kind == kindFreeBlock {
 		return
 	}
+	at := block{path: path}
 	if s.name == vhostSpec.name {
 		c.b.addVhost(d.args[0])
+	} else if strings.HasPrefix(path, vhostSpec.name+".") {
+		at.vhost = c.b.vhost
 	}
+	c.b.blocks[at] = d.pos
 	c.block(d.block, s.rows, path, warn && s.done)
 }
 

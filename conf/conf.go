@@ -47,6 +47,9 @@ type Config struct {
 
 	Log Log
 
+	// ProxyProtocol is how clients behind proxies are known.
+	ProxyProtocol ProxyProtocol
+
 	// PithyPrintMs is the period of summary log lines in milliseconds, >= 100.
 	PithyPrintMs int64
 
@@ -109,6 +112,9 @@ type Vhost struct {
 
 	Play    Play
 	Publish Publish
+
+	Security Security
+	Refer    Refer
 }
 
 // Jitter is how a player's timestamps are corrected.

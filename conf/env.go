@@ -119,11 +119,7 @@ func (c checker) override(name string, env map[string]string, at variable, set m
 		c.rep.errorf(pos, "%s is given twice, here and as %s", at.path, other.name)
 		return
 	}
-	args := []string{env[name]}
-	if at.row.kind == kindList || at.row.kind == kindListen {
-		args = strings.Fields(env[name])
-	}
-	v, note, err := at.row.parse(args)
+	v, note, err := at.row.parseVariable(env[name])
 	if err != nil {
 		c.rep.errorf(pos, "%s: %v", at.path, err)
 		c.markGiven(at)

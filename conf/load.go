@@ -54,6 +54,10 @@ func finish(b *build, rep *report) (*Config, []Warning, error) {
 	if len(cfg.Vhosts) == 0 {
 		rep.warnf("vhost", file, `no vhost, so every client is refused; add "vhost %s { }"`, DefaultVhost)
 	}
+	b.finishProxy(rep)
+	for _, v := range cfg.Vhosts {
+		b.finishAccess(v, rep)
+	}
 	if err := rep.err(); err != nil {
 		return nil, rep.warnings, err
 	}

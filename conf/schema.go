@@ -16,6 +16,9 @@ const (
 	kindText                  // one word; none if the default is empty
 	kindList                  // one or more words
 	kindListen                // one or more [ip:]port
+	kindNetworks              // one or more addresses and CIDRs
+	kindRule                  // play or publish, and all, an address or a CIDR
+	kindDomains               // one or more domains
 	kindBlock                 // a block of known directives
 	kindFreeBlock             // a block whose names are not ours (ffmpeg options)
 )
@@ -86,6 +89,11 @@ func (s *spec) on(d *directive) bool {
 		return len(given.args) == 1 && given.args[0] == "on"
 	}
 	return enabled.def == "on"
+}
+
+// isList reports whether the directive takes any number of words.
+func (s *spec) isList() bool {
+	return s.kind == kindList || s.kind == kindListen || s.kind == kindNetworks || s.kind == kindDomains
 }
 
 // isBlock reports whether the directive takes a block.

@@ -30,23 +30,6 @@ var laterVhost = []spec{
 		list("backend", "", "URL that answers with destinations"),
 		onOff("rtmps", "off", "allow rtmps destinations"),
 	),
-	{
-		name: "refer", kind: kindBlock, noEnv: true, help: "check where the player's page comes from",
-		rows: []spec{
-			onOff("enabled", "off", "check"),
-			list("all", "", "domains of both"),
-			list("publish", "", "domains of publishers"),
-			list("play", "", "domains of players"),
-		},
-	},
-	{
-		name: "security", kind: kindBlock, noEnv: true, help: "allow and deny clients by address",
-		rows: []spec{
-			onOff("enabled", "off", "check"),
-			{name: "allow", kind: kindList, repeat: repeatYes, help: "play or publish, and all, an address or a CIDR"},
-			{name: "deny", kind: kindList, repeat: repeatYes, help: "the same"},
-		},
-	},
 	section("http_static", "files of this vhost",
 		onOff("enabled", "off", "serve them"),
 		text("mount", "[vhost]/", "URL"),

@@ -104,5 +104,6 @@ var schema = append([]spec{
 			},
 		},
 	},
+	proxySpec,
 	vhostSpec,
 }, laterRoot...)

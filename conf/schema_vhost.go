@@ -54,6 +54,8 @@ var vhostSpec = spec{
 		},
 		playSpec,
 		publishSpec,
+		securitySpec,
+		referSpec,
 	}, laterVhost...),
 }
 

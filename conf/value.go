@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
@@ -19,8 +20,14 @@ type value struct {
 	number int64    // kindWhole; kindSeconds, in milliseconds; kindEnum, the index
 	real   float64  // kindDecimal
 	text   string   // kindText
-	words  []string // kindList, kindListen
+	words  []string // kindList, kindListen, kindDomains
+
+	networks []netip.Prefix // kindNetworks
+	rules    []Rule         // kindRule: one, or all of a variable
+	replace  bool           // the rules are not further ones
 }
+
+var errNoValue = errors.New("a value is missing")
 
 // textBytesMax bounds a single word: the longest path that Linux takes.
 const textBytesMax = 4096
@@ -51,11 +58,49 @@ func (s *spec) parse(args []string) (v value, note string, err error) {
 		v.words = args
 	case kindListen:
 		v.words, err = parseListen(args)
+	case kindNetworks:
+		v.networks, note, err = parseNetworks(args)
+	case kindDomains:
+		v.words, err = parseDomains(args)
+	case kindRule:
+		var r Rule
+		r, note, err = parseRule(args)
+		v.rules = []Rule{r}
 	case kindBlock, kindFreeBlock:
 		err = errors.New("takes a block")
 	}
 	if err == nil && note == "" && s.caution != nil {
 		note = s.caution(v)
+	}
+	return v, note, err
+}
+
+// parseVariable understands what a variable holds. One that stands for lines of a
+// block has them separated by semicolons, and takes the place of all of them.
+func (s *spec) parseVariable(text string) (v value, note string, err error) {
+	switch {
+	case s.isList():
+		return s.parse(strings.Fields(text))
+	case s.kind != kindRule:
+		return s.parse([]string{text})
+	}
+	v.replace = true
+	for line := range strings.SplitSeq(text, ";") {
+		words := strings.Fields(line)
+		if len(words) == 0 {
+			continue
+		}
+		one, hint, err := s.parse(words)
+		if err != nil {
+			return value{}, "", err
+		}
+		if note == "" {
+			note = hint
+		}
+		v.rules = append(v.rules, one.rules...)
+	}
+	if len(v.rules) == 0 {
+		err = errNoValue
 	}
 	return v, note, err
 }
@@ -71,9 +116,9 @@ func (s *spec) arity(args []string) error {
 		}
 	}
 	switch s.kind {
-	case kindList, kindListen:
+	case kindList, kindListen, kindNetworks, kindRule, kindDomains:
 		if len(args) == 0 {
-			return errors.New("a value is missing")
+			return errNoValue
 		}
 		return nil
 	case kindText, kindEnum:
@@ -84,7 +129,7 @@ func (s *spec) arity(args []string) error {
 	}
 	switch len(args) {
 	case 0:
-		return errors.New("a value is missing")
+		return errNoValue
 	case 1:
 		return nil
 	default:
@@ -188,6 +233,13 @@ func (s *spec) store(b *build, v value) {
 		*p = v.text
 	case *[]string:
 		*p = v.words
+	case *[]netip.Prefix:
+		*p = v.networks
+	case *[]Rule:
+		if v.replace {
+			*p = nil
+		}
+		*p = append(*p, v.rules...)
 	case *Jitter:
 		*p = Jitter(v.number)
 	case *LogTank:

@@ -10,6 +10,7 @@ import (
 	"go.uber.org/zap"
 
 	"srsd/conf"
+	"srsd/engine/access"
 	"srsd/proto/rtmp/chunk"
 	"srsd/proto/rtmp/msg"
 )
@@ -134,7 +135,7 @@ func (s *Session) connect(c *msg.Command) error {
 	a.body.B = msg.AppendOnBWDone(a.body.B)
 	a.add(msg.CSIDConnection, msg.TypeCommandAMF0, msg.StreamIDControl)
 	a.send()
-	s.env.Log.Info(s.ID, "connect", zap.Stringer("addr", s.addr), zap.String("app", target.App),
+	s.env.Log.Info(s.ID, "connect", zap.Stringer("addr", s.addr), s.viaField(), zap.String("app", target.App),
 		zap.String("tcUrl", req.TcURL), zap.String("flashVer", req.FlashVer), unlessEmpty("pageUrl", req.PageURL))
 	return nil
 }
@@ -165,8 +166,8 @@ func (s *Session) createStream(c *msg.Command) error {
 	return nil
 }
 
-// place finds what a publish or play command names.
-func (s *Session) place(c *msg.Command) (msg.Target, *conf.Vhost, error) {
+// place finds what a publish or play command names, and whether the client may do that.
+func (s *Session) place(c *msg.Command, role conf.Role) (msg.Target, *conf.Vhost, error) {
 	name, _ := c.StringArg(1)
 	t, err := msg.Resolve(s.client.tcURL, name)
 	if err != nil {
@@ -179,8 +180,24 @@ func (s *Session) place(c *msg.Command) (msg.Target, *conf.Vhost, error) {
 	if !vhost.Enabled {
 		return t, nil, fmt.Errorf("session: vhost %q is disabled", vhost.Name)
 	}
+	if d := access.Check(vhost, role, s.addr.Addr(), s.client.pageURL); d != nil {
+		return t, nil, d
+	}
 	return t, vhost, nil
 }
+
+// turnAway answers a client whose command cannot be followed, and refuses it.
+func (s *Session) turnAway(status msg.Status, err error) {
+	text, reason := forPeer(err.Error()), ReasonRejected
+	if d, ok := errors.AsType[*access.DeniedError](err); ok {
+		text, reason = d.Text, denials[d.By]
+	}
+	s.sendStatus(status, text)
+	s.end(reason, err.Error())
+	s.refuse("") // the reason above stands
+}
+
+var denials = [...]Reason{access.BySecurity: ReasonSecurity, access.ByRefer: ReasonRefer}
 
 // refuse lets the peer read the answer that was just sent, and then closes. A socket that
 // is closed with unread input would be reset, and the answer lost.

@@ -9,6 +9,7 @@ import (
 	"github.com/valyala/bytebufferpool"
 	"go.uber.org/zap"
 
+	"srsd/engine/access"
 	"srsd/engine/mem"
 	"srsd/proto/rtmp/chunk"
 	"srsd/proto/rtmp/handshake"
@@ -24,6 +25,8 @@ var errStop = errors.New("session: stop")
 func (s *Session) feed(b []byte) {
 	for len(b) > 0 && !s.settle() {
 		switch s.phase {
+		case phaseProxy:
+			b = s.feedProxy(b)
 		case phaseC0C1:
 			b = s.feedC0C1(b)
 		case phaseC2:
@@ -55,7 +58,7 @@ func (s *Session) fed() {
 		s.publish.stream.Flush(s.nowMs)
 	case phasePlay:
 		s.acknowledge()
-	case phaseC0C1, phaseC2, phaseLinger, phaseClosed:
+	case phaseProxy, phaseC0C1, phaseC2, phaseLinger, phaseClosed:
 	}
 }
 
@@ -89,49 +92,89 @@ func (s *Session) feedChunks(b []byte) (rest []byte) {
 	return nil
 }
 
-// feedC0C1 collects C0 and C1 and answers them. SRS's prefix that names the real client
-// behind a proxy may come first.
-func (s *Session) feedC0C1(b []byte) (rest []byte) {
-	if s.inBuf == nil && len(b) >= handshake.C0C1Bytes && b[0] == handshake.Version {
-		s.answerC0C1(b[:handshake.C0C1Bytes])
-		return b[handshake.C0C1Bytes:]
-	}
-	if s.inBuf == nil {
-		s.inBuf = bytebufferpool.Get()
-	}
-	before := len(s.inBuf.B)
-	n := min(len(b), inBufBytesMax-before)
-	_, _ = s.inBuf.Write(b[:n]) // never fails: memory
-	have := s.inBuf.B
-	ip, prefix, err := handshake.ParseProxyPrefix(have)
-	if err == wire.ErrShort {
+// feedProxy collects what a proxy may put before C0 to tell whom it speaks for. Nearly
+// always there is none, and one look at the first byte tells.
+func (s *Session) feedProxy(b []byte) (rest []byte) {
+	have, before := s.gather(b, access.HeadBytesMax)
+	client, n, err := access.Identify(have, s.addr, &s.env.Config.ProxyProtocol)
+	switch {
+	case err == wire.ErrShort:
+		s.keep(have)
 		return nil
-	}
-	if err != nil {
+	case errors.Is(err, access.ErrUntrusted), errors.Is(err, access.ErrRequired):
+		s.end(ReasonProxy, err.Error())
+		return nil
+	case err != nil:
 		s.end(ReasonProtocol, err.Error())
 		return nil
 	}
-	have = have[prefix:]
+	s.identified(client, n)
+	s.phase = phaseC0C1
+	if n == 0 { // what was collected before begins C0
+		if before > 0 {
+			s.inBuf.B = s.inBuf.B[:before]
+		}
+		return b
+	}
+	s.drop()
+	return b[n-before:]
+}
+
+// identified is called once, when it is clear who the client is. The first n bytes that came
+// were about that.
+func (s *Session) identified(c access.Client, n int) {
+	s.headBytes = uint16(n)
+	if c.Via.IsValid() {
+		s.addr, s.via = c.Addr, &c.Via
+	}
+	if c.Doubted.IsValid() {
+		s.env.Log.Warn(s.ID, "claimed address not believed: the proxy is not in proxy_protocol.trusted",
+			zap.Stringer("claim", c.Doubted), zap.Stringer("addr", s.addr))
+	}
+}
+
+// feedC0C1 collects C0 and C1 and answers them.
+func (s *Session) feedC0C1(b []byte) (rest []byte) {
+	have, before := s.gather(b, handshake.C0C1Bytes)
 	if err := handshake.CheckVersion(have); err != nil && err != wire.ErrShort {
 		s.end(ReasonProtocol, err.Error()) // wrong from the first byte: the rest need not come
 		return nil
 	}
 	if len(have) < handshake.C0C1Bytes {
+		s.keep(have)
 		return nil
 	}
-	if prefix > 0 {
-		s.env.Log.Info(s.ID, "real address", zap.Stringer("ip", ip), zap.Stringer("proxy", s.addr))
-	}
 	s.answerC0C1(have[:handshake.C0C1Bytes])
-	used := prefix + handshake.C0C1Bytes - before
-	mem.PutBuffer(s.inBuf)
-	s.inBuf = nil
-	return b[used:]
+	s.drop()
+	return b[handshake.C0C1Bytes-before:]
 }
 
-// inBufBytesMax is as much of a connection's beginning as may have to be collected: the
-// longest proxy prefix, C0 and C1.
-const inBufBytesMax = 3 + handshake.ProxyPayloadBytesMax + handshake.C0C1Bytes
+// gather returns b, behind what was kept of earlier reads, and how much that is. Of what
+// has to be copied for it there is limit bytes at most.
+func (s *Session) gather(b []byte, limit int) (have []byte, before int) {
+	if s.inBuf == nil {
+		return b, 0
+	}
+	before = len(s.inBuf.B)
+	_, _ = s.inBuf.Write(b[:min(len(b), max(limit-before, 0))]) // never fails: memory
+	return s.inBuf.B, before
+}
+
+// keep holds what gather returned for the next read.
+func (s *Session) keep(have []byte) {
+	if s.inBuf == nil {
+		s.inBuf = bytebufferpool.Get()
+		_, _ = s.inBuf.Write(have) // never fails: memory
+	}
+}
+
+// drop gives up what keep holds.
+func (s *Session) drop() {
+	if s.inBuf != nil {
+		mem.PutBuffer(s.inBuf)
+		s.inBuf = nil
+	}
+}
 
 func (s *Session) answerC0C1(c0c1 []byte) {
 	out := bytebufferpool.Get()

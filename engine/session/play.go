@@ -5,6 +5,7 @@ package session
 import (
 	"go.uber.org/zap"
 
+	"srsd/conf"
 	"srsd/engine/mem"
 	"srsd/engine/stream"
 	"srsd/proto/amf0"
@@ -21,13 +22,12 @@ func (s *Session) startPlay(c *msg.Command) {
 	if !s.begins() {
 		return
 	}
-	target, vhost, err := s.place(c)
+	target, vhost, err := s.place(c, conf.RolePlay)
 	if err == nil && s.phase == phasePlay {
 		s.leavePlay() // a change of stream
 	}
 	if err != nil {
-		s.sendStatus(msg.StatusPlayFailed, forPeer(err.Error()))
-		s.refuse(err.Error())
+		s.turnAway(msg.StatusPlayFailed, err)
 		return
 	}
 	name := msg.StreamKey(vhost.Name, target.App, target.Stream)

@@ -42,9 +42,9 @@ func (s *Session) startPublish(c *msg.Command) {
 	if !s.begins() {
 		return
 	}
-	target, vhost, err := s.place(c)
+	target, vhost, err := s.place(c, conf.RolePublish)
 	if err != nil {
-		s.badPublish(err.Error())
+		s.turnAway(msg.StatusPublishBadName, err)
 		return
 	}
 	name := msg.StreamKey(vhost.Name, target.App, target.Stream)
@@ -54,7 +54,7 @@ func (s *Session) startPublish(c *msg.Command) {
 	st := s.env.Hub.Stream(name, vhost)
 	if err := st.Publish(s); err != nil {
 		s.env.Hub.Release(st)
-		s.badPublish(fmt.Sprintf("%v: %s", err, name))
+		s.turnAway(msg.StatusPublishBadName, fmt.Errorf("%w: %s", err, name))
 		return
 	}
 	s.publish = &publisher{
@@ -90,11 +90,6 @@ func (s *Session) takeOver(name string) {
 	old.sendStatus(msg.StatusPublishBadName, "another publisher has taken the stream over")
 	old.end(ReasonTakenOver, fmt.Sprintf("taken over by client %s at %v", s.ID, s.addr))
 	old.refuse("") // the reason above stands
-}
-
-func (s *Session) badPublish(detail string) {
-	s.sendStatus(msg.StatusPublishBadName, forPeer(detail))
-	s.refuse(detail)
 }
 
 // stopPublish ends publishing, if the session publishes.
@@ -144,7 +139,7 @@ func (s *Session) closeStream() {
 		a.send()
 	case phasePlay:
 		s.leavePlay()
-	case phaseC0C1, phaseC2, phaseCommand, phaseLinger, phaseClosed:
+	case phaseProxy, phaseC0C1, phaseC2, phaseCommand, phaseLinger, phaseClosed:
 	}
 }
 

@@ -18,6 +18,9 @@ const (
 	ReasonProtocol                // bytes that are no RTMP, or break its rules
 	ReasonLimit                   // a limit was exceeded
 	ReasonRejected                // refused: vhost, name, stream busy
+	ReasonSecurity                // refused by the vhost's security
+	ReasonRefer                   // refused by the vhost's refer
+	ReasonProxy                   // a PROXY header where none may be, or none where one must be
 	ReasonSlow                    // a player that takes no data, or too little
 	ReasonPanic                   // a fault of ours in this session
 	ReasonShutdown                // the server is ending
@@ -30,6 +33,7 @@ var reasonNames = [reasons]string{
 	ReasonPublishTimeout: "publish-timeout", ReasonIdleKick: "kicked-for-idle",
 	ReasonTakenOver: "taken-over",
 	ReasonProtocol:  "protocol-error", ReasonLimit: "limit", ReasonRejected: "rejected",
+	ReasonSecurity: "security", ReasonRefer: "refer", ReasonProxy: "proxy-protocol",
 	ReasonSlow: "too-slow", ReasonPanic: "internal-error", ReasonShutdown: "shutdown",
 }
 

@@ -88,7 +88,8 @@ const (
 type phase uint8
 
 const (
-	phaseC0C1    phase = iota // 1+1536 bytes (RTMP 1.0 §5.2.2, §5.2.3)
+	phaseProxy   phase = iota // what a proxy may put before C0, or C0
+	phaseC0C1                 // 1+1536 bytes (RTMP 1.0 §5.2.2, §5.2.3)
 	phaseC2                   // 1536 bytes (§5.2.4)
 	phaseCommand              // connect, createStream, until publish or play
 	phasePublish              // messages append to the stream's log
@@ -100,8 +101,9 @@ const (
 // Session is one connection. *loop-owned*.
 type Session struct {
 	env   *Env
-	ID    string // 8 characters, in every log line
-	addr  netip.AddrPort
+	ID    string          // 8 characters, in every log line
+	addr  netip.AddrPort  // the client's; what the socket says until a proxy has told better
+	via   *netip.AddrPort // the proxy that told; nil if there is none
 	Conn  link.Conn
 	Owner any // whatever drives the session; not used here
 	phase phase
@@ -113,12 +115,15 @@ type Session struct {
 	fmle    bool   // FCPublish came: publish is answered FMLE's way
 	warned  bool   // of an unusual chunk size
 	feeding bool   // a read is being worked off
-	streams int    // message streams created
-	roles   int    // times that it began to publish or play since rolesMs
+
+	headBytes uint16 // of what a proxy put before C0
+
+	streams int // message streams created
+	roles   int // times that it began to publish or play since rolesMs
 	rolesMs int64
 
 	reader    chunk.Reader
-	inBuf     *bytebufferpool.ByteBuffer // the beginning of the handshake
+	inBuf     *bytebufferpool.ByteBuffer // a proxy's header, or C0 and C1, that has not come whole
 	skip      int                        // bytes of C2 to come, or that a lingering peer may still send
 	parts     []*bytebufferpool.ByteBuffer
 	partBytes int                        // held in parts
@@ -178,7 +183,7 @@ func (s *Session) Check(nowMs int64) (closeNow bool) {
 		s.end(ReasonBroken, err.Error())
 	}
 	switch s.phase {
-	case phaseC0C1, phaseC2:
+	case phaseProxy, phaseC0C1, phaseC2:
 		s.expire(ReasonHandshakeTimeout, "no complete handshake in time")
 	case phaseCommand:
 		s.expire(ReasonRoleTimeout, "neither play nor publish in time")
@@ -296,16 +301,13 @@ func (s *Session) Close(cause Reason, detail string, nowMs int64) {
 	s.stopPublish()
 	s.stopPlay()
 	s.dropParts()
-	if s.inBuf != nil {
-		mem.PutBuffer(s.inBuf)
-		s.inBuf = nil
-	}
+	s.drop()
 	st := &s.env.Stats
 	st.Closed++
 	st.ByReason[s.reason]++
 	st.BytesOut += s.Conn.Sent
-	if s.Conn.Received == 0 && s.reason == ReasonPeerClosed {
-		s.env.Log.Debug(s.ID, "probe", zap.Stringer("addr", s.addr)) // a port check, not a client
+	if s.Conn.Received == int64(s.headBytes) && s.reason == ReasonPeerClosed {
+		s.env.Log.Debug(s.ID, "probe", zap.Stringer("addr", s.addr), s.viaField()) // a port check, not a client
 		return
 	}
 	log := s.env.Log.Info
@@ -313,7 +315,7 @@ func (s *Session) Close(cause Reason, detail string, nowMs int64) {
 		log = s.env.Log.Warn // somebody may wonder
 	}
 	log(s.ID, "leave",
-		zap.Stringer("reason", s.reason), zap.Stringer("addr", s.addr),
+		zap.Stringer("reason", s.reason), zap.Stringer("addr", s.addr), s.viaField(),
 		zap.Int64("ms", nowMs-s.openedMs), zap.Int64("recv", s.Conn.Received), zap.Int64("sent", s.Conn.Sent),
 		unlessEmpty("detail", s.detail))
 }
@@ -324,6 +326,14 @@ func unlessEmpty(key, text string) zap.Field {
 		return zap.Skip()
 	}
 	return zap.String(key, text)
+}
+
+// viaField is the proxy that the client came through, if it did.
+func (s *Session) viaField() zap.Field {
+	if s.via == nil {
+		return zap.Skip()
+	}
+	return zap.Stringer("via", s.via)
 }
 
 // Describe returns what the log should say of the session when something goes wrong.

@@ -19,6 +19,8 @@ const (
 	// ProxyPayloadBytesMax is the longest payload of a prefix that is accepted;
 	// SRS has the same limit.
 	ProxyPayloadBytesMax = 1024
+	// ProxyPrefixBytesMax is the longest prefix, payload included.
+	ProxyPrefixBytesMax = proxyHeaderBytes + ProxyPayloadBytesMax
 
 	proxyMarker      = 0xf3 // no version of RTMP: C0 is below 32
 	proxyHeaderBytes = 1 + 2

@@ -24,7 +24,7 @@ all: build
 build: ## objs/srsd, and the other commands of cmd/ (the default)
 	CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -ldflags '-X main.commit=$(COMMIT)' -o objs/ ./cmd/...
 
-test: peers build unit interop ## all tests; installs ffmpeg, rtmpdump, tshark if it may
+test: peers build unit interop ## all tests; installs ffmpeg, rtmpdump, haproxy, tshark if it may
 
 unit: ## the tests that need nothing but Go
 	$(GO) test -shuffle=on $(TESTFLAGS) ./...
@@ -36,7 +36,7 @@ interop: peers build ## objs/srsd against real encoders and players
 		$(GO) test -count=1 $(TESTFLAGS) ./...
 
 peers:
-	@.ci/need.sh ffmpeg:ffmpeg ffprobe:ffmpeg rtmpdump:rtmpdump tshark:tshark
+	@.ci/need.sh ffmpeg:ffmpeg ffprobe:ffmpeg rtmpdump:rtmpdump tshark:tshark haproxy:haproxy
 
 race: ## unit tests under the race detector (needs a C compiler)
 	@.ci/need.sh gcc:gcc /usr/include/stdlib.h:libc6-dev

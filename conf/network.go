@@ -11,14 +11,14 @@ import (
 const (
 	allAddresses = "all"
 
-	// networksMax and rulesMax bound lists that are walked for one client.
-	networksMax = 1000
-	rulesMax    = 1000
+	// netsMax and rulesMax bound lists that are walked for one client.
+	netsMax  = 1000
+	rulesMax = 1000
 )
 
-// parseNetwork reads an address or a CIDR, of either family. note says what was made of
+// parseNet reads an address or a CIDR, of either family. note says what was made of
 // a CIDR that has more digits than its length.
-func parseNetwork(word string) (n netip.Prefix, note string, err error) {
+func parseNet(word string) (n netip.Prefix, note string, err error) {
 	if addr, err := netip.ParseAddr(word); err == nil && addr.Zone() == "" {
 		addr = addr.Unmap()
 		return netip.PrefixFrom(addr, addr.BitLen()), "", nil
@@ -37,13 +37,13 @@ func parseNetwork(word string) (n netip.Prefix, note string, err error) {
 	return n, "", nil
 }
 
-// parseNetworks reads a list of them.
-func parseNetworks(words []string) (list []netip.Prefix, note string, err error) {
-	if len(words) > networksMax {
-		return nil, "", fmt.Errorf("%d addresses are too many, %d is the limit", len(words), networksMax)
+// parseNets reads a list of them.
+func parseNets(words []string) (list []netip.Prefix, note string, err error) {
+	if len(words) > netsMax {
+		return nil, "", fmt.Errorf("%d addresses are too many, %d is the limit", len(words), netsMax)
 	}
 	for _, word := range words {
-		n, hint, err := parseNetwork(word)
+		n, hint, err := parseNet(word)
 		if err != nil {
 			return nil, "", err
 		}
@@ -72,15 +72,15 @@ func parseRule(words []string) (r Rule, note string, err error) {
 		return r, "", fmt.Errorf("%s is neither play nor publish%s", quote(words[0]), didYouMean(words[0], roleWords[:]))
 	}
 	if words[1] != allAddresses {
-		r.Net, note, err = parseNetwork(words[1])
+		r.Net, note, err = parseNet(words[1])
 	}
 	return r, note, err
 }
 
 // parseDomains reads the domains of refer.
 func parseDomains(words []string) ([]string, error) {
-	if len(words) > networksMax {
-		return nil, fmt.Errorf("%d domains are too many, %d is the limit", len(words), networksMax)
+	if len(words) > netsMax {
+		return nil, fmt.Errorf("%d domains are too many, %d is the limit", len(words), netsMax)
 	}
 	list := make([]string, len(words))
 	for i, word := range words {

@@ -16,7 +16,7 @@ const (
 	kindText                  // one word; none if the default is empty
 	kindList                  // one or more words
 	kindListen                // one or more [ip:]port
-	kindNetworks              // one or more addresses and CIDRs
+	kindNets                  // one or more addresses and CIDRs
 	kindRule                  // play or publish, and all, an address or a CIDR
 	kindDomains               // one or more domains
 	kindBlock                 // a block of known directives
@@ -93,7 +93,7 @@ func (s *spec) on(d *directive) bool {
 
 // isList reports whether the directive takes any number of words.
 func (s *spec) isList() bool {
-	return s.kind == kindList || s.kind == kindListen || s.kind == kindNetworks || s.kind == kindDomains
+	return s.kind == kindList || s.kind == kindListen || s.kind == kindNets || s.kind == kindDomains
 }
 
 // isBlock reports whether the directive takes a block.

@@ -15,7 +15,7 @@ var proxySpec = spec{
 			field: func(b *build) any { return &b.cfg.ProxyProtocol.Enabled },
 		},
 		{
-			name: "trusted", kind: kindNetworks, done: true,
+			name: "trusted", kind: kindNets, done: true,
 			help:  "addresses and CIDR of the proxies; a PROXY header from any other address is refused",
 			field: func(b *build) any { return &b.cfg.ProxyProtocol.Trusted },
 			given: func(b *build) *bool { return &b.trustedGiven },

@@ -162,7 +162,7 @@ func TestFullConfIsDefault(t *testing.T) {
 // noDefault is whether a directive is a list that is empty unless it is given: full.conf
 // shows an example.
 func (s *spec) noDefault() bool {
-	return s.kind == kindNetworks || s.kind == kindRule || s.kind == kindDomains
+	return s.kind == kindNets || s.kind == kindRule || s.kind == kindDomains
 }
 
 // And it shows every done directive, each with its default and a comment above,

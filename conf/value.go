@@ -22,9 +22,9 @@ type value struct {
 	text   string   // kindText
 	words  []string // kindList, kindListen, kindDomains
 
-	networks []netip.Prefix // kindNetworks
-	rules    []Rule         // kindRule: one, or all of a variable
-	replace  bool           // the rules are not further ones
+	nets    []netip.Prefix // kindNets
+	rules   []Rule         // kindRule: one, or all of a variable
+	replace bool           // the rules are not further ones
 }
 
 var errNoValue = errors.New("a value is missing")
@@ -58,8 +58,8 @@ func (s *spec) parse(args []string) (v value, note string, err error) {
 		v.words = args
 	case kindListen:
 		v.words, err = parseListen(args)
-	case kindNetworks:
-		v.networks, note, err = parseNetworks(args)
+	case kindNets:
+		v.nets, note, err = parseNets(args)
 	case kindDomains:
 		v.words, err = parseDomains(args)
 	case kindRule:
@@ -116,7 +116,7 @@ func (s *spec) arity(args []string) error {
 		}
 	}
 	switch s.kind {
-	case kindList, kindListen, kindNetworks, kindRule, kindDomains:
+	case kindList, kindListen, kindNets, kindRule, kindDomains:
 		if len(args) == 0 {
 			return errNoValue
 		}
@@ -234,7 +234,7 @@ func (s *spec) store(b *build, v value) {
 	case *[]string:
 		*p = v.words
 	case *[]netip.Prefix:
-		*p = v.networks
+		*p = v.nets
 	case *[]Rule:
 		if v.replace {
 			*p = nil

@@ -205,8 +205,15 @@ func (s *server) dial() *client {
 	return c
 }
 
-func (s *server) tryDial() (*client, error) {
-	conn, err := net.Dial("tcp", s.addr)
+func (s *server) tryDial() (*client, error) { return s.dialFrom("", "") }
+
+// dialFrom does the same from an address of this machine ("" is any), with something before C0.
+func (s *server) dialFrom(local, head string) (*client, error) {
+	d := net.Dialer{}
+	if local != "" {
+		d.LocalAddr = &net.TCPAddr{IP: net.ParseIP(local)}
+	}
+	conn, err := d.Dial("tcp", s.addr)
 	if err != nil {
 		return nil, err
 	}
@@ -215,7 +222,7 @@ func (s *server) tryDial() (*client, error) {
 	})}
 	c.assemble = chunk.NewAssembler(c.take)
 	s.t.Cleanup(func() { _ = conn.Close() })
-	hello := handshake.AppendC0C1(nil, handshake.Simple, 0, func(b []byte) { clear(b) })
+	hello := handshake.AppendC0C1([]byte(head), handshake.Simple, 0, func(b []byte) { clear(b) })
 	hello = append(hello, make([]byte, handshake.C2Bytes)...)
 	if _, err := conn.Write(hello); err != nil {
 		return nil, err

@@ -4,6 +4,7 @@ package session
 
 import (
 	"bytes"
+	"encoding/binary"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -187,6 +188,23 @@ func TestBadHeader(t *testing.T) {
 		w.sleep(1000)
 	}
 	p.wantEndAfter(1000, ReasonHandshakeTimeout, "")
+	w.end()
+}
+
+// TestAcknowledgeBehindProxy: an acknowledgement counts what the client sent, and the header
+// was its proxy's.
+func TestAcknowledgeBehindProxy(t *testing.T) {
+	w := newWorld(t, "")
+	w.trust(false)
+	p := w.peer("p")
+	sent := slices.Concat(hello(), p.connect("rtmp://h/live"), p.setChunkSize(1<<20),
+		p.control(msg.TypeWindowAckSize, msg.AppendWindowAckSize(nil, 1)),
+		p.message(9, msg.TypeVideo, 0, 0, make([]byte, 100_000)))
+	p.feed(append([]byte(headerV2), sent...))
+	acks := slices.DeleteFunc(p.take(), func(m heard) bool { return m.Type != msg.TypeAck })
+	if len(acks) != 1 || binary.BigEndian.Uint32([]byte(acks[0].body)) != uint32(len(sent)) {
+		t.Errorf("acknowledged %v of %d bytes", acks, len(sent))
+	}
 	w.end()
 }
 

@@ -206,5 +206,5 @@ func (s *Session) acknowledge() {
 		return
 	}
 	s.acked = s.Conn.Received
-	s.sendAck(uint32(s.Conn.Received))
+	s.sendAck(uint32(s.Conn.Received - int64(s.headBytes))) // of the peer's own bytes
 }

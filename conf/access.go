@@ -126,8 +126,9 @@ func (b *build) finishSecurity(v *Vhost, rep *report) {
 		everybody := Rule{Role: role}
 		mine := func(r Rule) bool { return r.Role == role }
 		if len(s.Allow) > 0 && !slices.ContainsFunc(s.Allow, mine) && !slices.Contains(s.Deny, everybody) {
-			rep.warnf(fmt.Sprint("no allow ", role, v.Name), at, "vhost.security: nobody may %s in vhost %s, because there are "+
-				`allow rules and none of them is for %s; add "allow %s ADDRESS;" or "allow %s all;"`, role, v.Name, role, role, role)
+			rep.warnf(fmt.Sprint("no allow ", role, v.Name), at, "vhost.security: nobody may %[1]s in vhost %[2]s, because "+
+				`there are allow rules and none of them is for %[1]s; add "allow %[1]s ADDRESS;" or "allow %[1]s all;"`,
+				role, v.Name)
 		}
 	}
 	for _, allow := range s.Allow {
@@ -152,6 +153,7 @@ func (b *build) finishProxy(rep *report) {
 			`"trusted 10.0.0.5 192.168.0.0/16;"`)
 	}
 	if slices.ContainsFunc(p.Trusted, func(n netip.Prefix) bool { return n.Bits() == 0 }) {
-		rep.warnf("trusted", at, "proxy_protocol.trusted: is everybody, so any client that reaches this port may claim any address")
+		rep.warnf("trusted", at, "proxy_protocol.trusted: is everybody, so any client that reaches this port may claim "+
+			"any address")
 	}
 }

@@ -59,11 +59,12 @@ func TestProxyProtocol(t *testing.T) {
 }
 
 func TestTrusts(t *testing.T) {
-	const in = "listen 1935; vhost a { } proxy_protocol { enabled on; trusted 10.0.0.0/8 192.0.2.7 fe80::/64 2001:db8::1; }"
-	p := mustLoad(t, in).ProxyProtocol
+	p := mustLoad(t, "listen 1935; vhost a { } "+
+		"proxy_protocol { enabled on; trusted 10.0.0.0/8 192.0.2.7 fe80::/64 2001:db8::1; }").ProxyProtocol
 	for addr, want := range map[string]bool{
 		"10.255.0.1": true, "11.0.0.1": false, "192.0.2.7": true, "192.0.2.8": false, "::ffff:10.0.0.1": true,
-		"fe80::1%eth0": true, "fe80::1": true, "fe80:0:0:1::1": false, "2001:db8::1": true, "2001:db8::2": false, "::1": false,
+		"fe80::1%eth0": true, "fe80::1": true, "fe80:0:0:1::1": false, "2001:db8::1": true, "2001:db8::2": false,
+		"::1": false,
 	} {
 		if got := p.Trusts(netip.MustParseAddr(addr)); got != want {
 			t.Errorf("Trusts(%s) = %v", addr, got)
@@ -78,7 +79,7 @@ func TestTrusts(t *testing.T) {
 
 func TestSecurityRules(t *testing.T) {
 	all := netip.Prefix{}
-	one := func(s string) netip.Prefix { return netip.MustParsePrefix(s) }
+	one := netip.MustParsePrefix
 	got := mustLoad(t, inVhost(`security {
   enabled on;
   allow publish 10.0.0.1; deny play 192.0.2.0/24; allow publish 2001:db8::/32;
@@ -192,8 +193,8 @@ func TestAccessErrors(t *testing.T) {
 		{"no role", security("allow 10.0.0.1;"), "c.conf:3: vhost.security.allow: takes play or publish, and then all, an " +
 			"address or a CIDR, as in: publish 10.0.0.0/8"},
 		{"no rule", security("deny;"), "c.conf:3: vhost.security.deny: a value is missing"},
-		{"role", security("allow pubilsh all;"), `c.conf:3: vhost.security.allow: "pubilsh" is neither play nor publish; did ` +
-			`you mean "publish"?`},
+		{"role", security("allow pubilsh all;"), `c.conf:3: vhost.security.allow: "pubilsh" is neither play nor publish; ` +
+			`did you mean "publish"?`},
 		{"order", security("deny all play;"), `c.conf:3: vhost.security.deny: "all" is neither play nor publish`},
 		{"address", security("deny play 10.0.0.300;"), `c.conf:3: vhost.security.deny: "10.0.0.300" ` + network},
 		{"case", security("deny play ALL;"), `c.conf:3: vhost.security.deny: "ALL" ` + network},
@@ -216,13 +217,14 @@ func TestAccessErrors(t *testing.T) {
 		})
 	}
 	for env, want := range map[string]string{
-		"SRS_VHOST_SECURITY_ALLOW=play all; publish x": `conf: SRS_VHOST_SECURITY_ALLOW: vhost.security.allow: "x" ` + network,
-		"SRS_VHOST_SECURITY_DENY= ; ":                  "conf: SRS_VHOST_SECURITY_DENY: vhost.security.deny: a value is missing",
-		"SRS_PROXY_PROTOCOL_ENABLED=on": "conf: SRS_PROXY_PROTOCOL_ENABLED: proxy_protocol: is on and trusts nobody; " +
+		"SRS_VHOST_SECURITY_ALLOW=play all; publish x": `vhost.security.allow: "x" ` + network,
+		"SRS_VHOST_SECURITY_DENY= ; ":                  "vhost.security.deny: a value is missing",
+		"SRS_PROXY_PROTOCOL_ENABLED=on": "proxy_protocol: is on and trusts nobody; " +
 			`add the addresses of your proxies, as in "trusted 10.0.0.5 192.168.0.0/16;"`,
 	} {
+		name, _, _ := strings.Cut(env, "=")
 		_, _, err := LoadEnv([]string{env})
-		wantError(t, err, want)
+		wantError(t, err, "conf: "+name+": "+want)
 	}
 }
 
@@ -279,7 +281,7 @@ func TestAccessWarnings(t *testing.T) {
 			nobody("publish"),
 			strings.Replace(strings.Replace(nobody("publish"), "conf:3", "conf:6", 1), "__defaultVhost__", "b", 1),
 		}},
-		{"everybody trusted", "listen 1935; vhost a { }\nproxy_protocol { enabled on; trusted ::1 0.0.0.0/0; }", nil, []string{
+		{"all trusted", "listen 1935; vhost a { }\nproxy_protocol { enabled on; trusted ::1 0.0.0.0/0; }", nil, []string{
 			"c.conf:2: proxy_protocol.trusted: is everybody, so any client that reaches this port may claim any address",
 		}},
 		{"refer of nobody", inVhost("refer { enabled on; }"), nil, []string{

@@ -23,6 +23,8 @@ func FuzzLoad(f *testing.F) {
 	f.Add("include x;", "listen 1935; vhost a { include c.conf; }")
 	f.Add("listen 1935 [::]:1935; include x;", "vhost \"a\" { play { queue_length 1.5; } mr { enabled on; } }")
 	f.Add("rtmp { listen 0.0.0.0:1; chunk_size 1; } vhost a { forward b c; refer d; http { } }", "")
+	f.Add("listen 1; proxy_protocol { enabled on; trusted ::1 10.0.0.1/8; } vhost a { include x; }",
+		"security { enabled on; allow play all; deny publish ::ffff:10.0.0.0/104; } refer { enabled on; all a.com .b; }")
 	f.Add("vhost a\n{ x 'y\" \\\"; ${z} }}\r\n#", "\ufeff\x00\xff")
 	f.Fuzz(func(t *testing.T, text, included string) {
 		files := memory{"c.conf": text, "x": included}
@@ -43,6 +45,8 @@ func FuzzEnv(f *testing.F) {
 	f.Add("VHOST_CHUNK_SIZE", "99999999999")
 	f.Add("LOG_LEVEL_V2", "debug")
 	f.Add("VHOST_PLAY_GOPCACHE", "on")
+	f.Add("VHOST_SECURITY_ALLOW", "play all; publish 10.0.0.0/8;")
+	f.Add("PROXY_PROTOCOL_TRUSTED", "::1 10.0.0.0/8")
 	f.Fuzz(func(t *testing.T, name, v string) {
 		cfg, warnings, err := LoadEnv([]string{"SRS_" + name + "=" + v})
 		checkOutcome(t, cfg, warnings, err)

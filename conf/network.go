@@ -25,7 +25,8 @@ func parseNet(word string) (n netip.Prefix, note string, err error) {
 	}
 	n, err = netip.ParsePrefix(word)
 	if err != nil {
-		return n, "", fmt.Errorf("%s is neither an address nor a CIDR, as in 10.0.0.1, 10.0.0.0/8, ::1 or fd00::/8", quote(word))
+		return n, "", fmt.Errorf("%s is neither an address nor a CIDR, as in 10.0.0.1, 10.0.0.0/8, ::1 or fd00::/8",
+			quote(word))
 	}
 	const mapped = 96 // bits of ::ffff:0:0/96, where IPv6 has IPv4's addresses
 	if n.Addr().Is4In6() && n.Bits() >= mapped {

@@ -50,7 +50,8 @@ var securitySpec = spec{
 }
 
 var referSpec = spec{
-	name: "refer", kind: kindBlock, done: true, help: "which web pages may embed streams, by the pageUrl that clients name",
+	name: "refer", kind: kindBlock, done: true,
+	help: "which web pages may embed streams, by the pageUrl that clients name",
 	rows: []spec{
 		{
 			name: "enabled", kind: kindBool, def: "off", done: true,

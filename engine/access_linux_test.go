@@ -41,7 +41,8 @@ func TestProxyProtocol(t *testing.T) {
 		t.Fatal(err)
 	}
 	enc.publish("show")
-	view, err := s.dialFrom("127.0.0.6", "\r\n\r\n\x00\r\nQUIT\n\x21\x11\x00\x0c\x0a\x00\x00\x01\x0a\x00\x00\x02\x00\x07\x00\x08")
+	view, err := s.dialFrom("127.0.0.6", "\r\n\r\n\x00\r\nQUIT\n\x21\x11\x00\x0c"+
+		"\x0a\x00\x00\x01\x0a\x00\x00\x02\x00\x07\x00\x08")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -89,7 +89,9 @@ func TestRefer(t *testing.T) {
 	}{
 		{"enabled off; all example.com;", map[string]string{"": "both"}},
 		{"enabled on;", map[string]string{"": "both", "http://a.com/": "both"}},
-		{"enabled on; play example.com;", map[string]string{"": "publish", "http://example.com/": "both", "http://a.com/": "publish"}},
+		{"enabled on; play example.com;", map[string]string{
+			"": "publish", "http://example.com/": "both", "http://a.com/": "publish",
+		}},
 		{"enabled on; publish example.com;", map[string]string{"": "play", "http://example.com/": "both"}},
 		{"enabled on; all a.com; publish b.a.com;", map[string]string{
 			"http://a.com/": "play", "http://b.a.com/": "both", "http://b.com/": "none", "": "none",

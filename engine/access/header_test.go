@@ -29,9 +29,13 @@ const (
 
 var (
 	v2IPv4   = "\xc0\x00\x02\x09" + "\x0a\x00\x00\x01" + "\x9c\x40" + "\x07\x8f"
-	v2IPv6   = string(netip.MustParseAddr("2001:db8::9").AsSlice()) + string(netip.MustParseAddr("::1").AsSlice()) + "\x9c\x40\x07\x8f"
-	v2Mapped = string(netip.MustParseAddr("::ffff:192.0.2.9").AsSlice()) + string(make([]byte, 16)) + "\x9c\x40\x07\x8f"
+	v2IPv6   = bytesOf("2001:db8::9") + bytesOf("::1") + "\x9c\x40\x07\x8f"
+	v2Mapped = bytesOf("::ffff:192.0.2.9") + bytesOf("::") + "\x9c\x40\x07\x8f"
 )
+
+func bytesOf(addr string) string { return string(netip.MustParseAddr(addr).AsSlice()) }
+
+const longestIPv6 = "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"
 
 var headers = []struct {
 	name, in string
@@ -53,8 +57,8 @@ var headers = []struct {
 	{"v1 mapped", "PROXY TCP6 ::ffff:192.0.2.9 ::1 40000 1935\r\nrest", "192.0.2.9:40000", -1, nil},
 	{"v1 lowest", "PROXY TCP4 0.0.0.0 0.0.0.0 0 0\r\nrest", "0.0.0.0:0", -1, nil},
 	{
-		"v1 longest TCP6", "PROXY TCP6 " + strings.Repeat("ffff:f", 7)[:39] + " " + strings.Repeat("ffff:f", 7)[:39] + " 65535 65535\r\nrest",
-		"", 0, ErrHeader,
+		"v1 longest TCP6", "PROXY TCP6 " + longestIPv6 + " " + longestIPv6 + " 65535 65535\r\nrest",
+		"[" + longestIPv6 + "]:65535", -1, nil,
 	},
 	{"v1 UNKNOWN", "PROXY UNKNOWN\r\nrest", "", -1, nil},
 	{"v1 UNKNOWN, longest", "PROXY UNKNOWN " + strings.Repeat("f", 91) + "\r\nrest", "", -1, nil},

@@ -202,8 +202,11 @@ func TestAcknowledgeBehindProxy(t *testing.T) {
 		p.message(9, msg.TypeVideo, 0, 0, make([]byte, 100_000)))
 	p.feed(append([]byte(headerV2), sent...))
 	acks := slices.DeleteFunc(p.take(), func(m heard) bool { return m.Type != msg.TypeAck })
-	if len(acks) != 1 || binary.BigEndian.Uint32([]byte(acks[0].body)) != uint32(len(sent)) {
-		t.Errorf("acknowledged %v of %d bytes", acks, len(sent))
+	if len(acks) != 1 {
+		t.Fatalf("%d acknowledgements, want 1", len(acks))
+	}
+	if n := binary.BigEndian.Uint32([]byte(acks[0].body)); n != uint32(len(sent)) {
+		t.Errorf("acknowledged %d of %d bytes", n, len(sent))
 	}
 	w.end()
 }
@@ -258,7 +261,8 @@ func TestAddressInLog(t *testing.T) {
 		w.peer("proxy")
 		w.peer("stranger").feed([]byte(headerV1))
 	})
-	if n := strings.Count(text, "stranger"); n != 1 || !strings.Contains(text, "reason=proxy-protocol addr=192.0.2.2:40000") {
+	const leave = "leave reason=proxy-protocol addr=192.0.2.2:40000"
+	if n := strings.Count(text, "stranger"); n != 1 || !strings.Contains(text, leave) {
 		t.Errorf("a forged header leaves %q", text)
 	}
 	text = linesOf(t, "", func(w *world) {
@@ -322,7 +326,8 @@ func (p *peer) wantVerdict(rules string, got []string, yes, no string, r Reason,
 		p.wantAlive()
 		return
 	}
-	if last := p.all[len(p.all)-1].body; !strings.Contains(last, strings.TrimSuffix(text, ": ")) || strings.Contains(last, why) {
+	last := p.all[len(p.all)-1].body
+	if !strings.Contains(last, strings.TrimSuffix(text, ": ")) || strings.Contains(last, why) {
 		p.w.t.Errorf("%s: %s was told %q", rules, p.name, last)
 	}
 	if !p.sock.finished {

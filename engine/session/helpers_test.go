@@ -158,7 +158,9 @@ func (w *world) end() {
 		w.t.Errorf("%d publishers left", n)
 	}
 	for _, p := range w.peers {
-		p.released()
+		if err := p.s.Audit(); err != nil {
+			w.t.Errorf("%s: %v", p.name, err)
+		}
 	}
 	if w.pool.InUse() == 0 {
 		pools.Put(w.pool)
@@ -351,22 +353,6 @@ func (p *peer) close(cause Reason) {
 	if !p.closed {
 		p.closed = true
 		p.s.Close(cause, "", p.w.nowMs)
-	}
-}
-
-// released checks that a closed session holds no memory of a pool.
-func (p *peer) released() {
-	p.w.t.Helper()
-	for i, part := range p.s.parts {
-		if part != nil {
-			p.w.t.Errorf("%s holds a part of the message on chunk stream %d", p.name, i)
-		}
-	}
-	if p.s.partBytes != 0 && p.s.reason != ReasonLimit {
-		p.w.t.Errorf("%s counts %d bytes of parts", p.name, p.s.partBytes)
-	}
-	if p.s.inBuf != nil || p.s.out != nil || p.s.Conn.Waiting() != 0 {
-		p.w.t.Errorf("%s holds a buffer", p.name)
 	}
 }
 

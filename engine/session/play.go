@@ -71,9 +71,8 @@ const maxDurationMs = 365 * 24 * 3600 * 1000
 
 // checkPlayer enforces what a player may lag, and tells when it is moved forward.
 func (s *Session) checkPlayer() {
-	before := s.player.Skipped
 	s.player.Check(s.nowMs)
-	if s.player.Skipped != before {
+	if s.player.Moved() {
 		s.env.Log.Warn(s.ID, "player too slow, goes on with the newest keyframe", zap.String("stream", s.playing))
 	}
 }

@@ -54,7 +54,7 @@ type Player struct {
 	dead     bool    // it has left
 	lost     bool    // its owner was told that it must go
 	greet    bool    // send metadata and sequence headers now: there is no frame to send them with
-	late     bool    // move forward as soon as the message under way is out
+	late     bool    // move forward, if it is still needed, as soon as the message under way is out
 	retryAt  int64   // ms; not before
 	flushed  int64   // ms; when everything was out last
 	progress int64   // ms; when the peer took a byte last, or needed none
@@ -63,6 +63,7 @@ type Player struct {
 
 	Sent    int64 // bytes that the socket took
 	Skipped int32 // times that the player was moved forward
+	told    int32 // Skipped when Moved was called last
 }
 
 // backoffMaxMs bounds how long a full socket is left alone.
@@ -361,7 +362,9 @@ func (p *Player) settle(v *vectors, n int) bool {
 func (p *Player) between() {
 	if p.late {
 		p.late = false
-		p.forward()
+		if p.overflows() || p.behindMs() > p.stream.vhost.Play.QueueLengthMs { // it may have caught up meanwhile
+			p.forward()
+		}
 	}
 	if p.ctl != nil {
 		p.pre, p.preOff, p.ctl = p.ctl, 0, nil
@@ -389,7 +392,7 @@ func (p *Player) Check(nowMs int64) {
 		return
 	}
 	queueMs := p.stream.vhost.Play.QueueLengthMs
-	tooFar := p.log.head-p.pos > limits.LagBytesMax || p.log.records.next-p.seq > lagRecordsMax
+	tooFar := p.overflows()
 	if !tooFar && (nowMs-p.flushed < queueMs/2 || p.behindMs() <= queueMs) {
 		return // the first: it cannot be that far behind
 	}
@@ -403,17 +406,36 @@ func (p *Player) Check(nowMs int64) {
 	}
 }
 
+// overflows says whether the player lags more than the server wants to keep for it.
+func (p *Player) overflows() bool {
+	return p.log.head-p.pos > p.stream.hub.limits.LagBytesMax || p.log.records.next-p.seq > lagRecordsMax
+}
+
+// Moved says, once, that the player was moved forward.
+func (p *Player) Moved() bool {
+	moved := p.told != p.Skipped
+	p.told = p.Skipped
+	return moved
+}
+
 // lagRecordsMax is how many messages a player may lag, whatever their size: each costs
 // memory beside its bytes. A cached GOP has half of them at most.
 const lagRecordsMax = 2 * gopRecordsMax
 
-// behindMs is how much stream time lies between the cursor and the head.
+// behindMs is how much stream time lies between the cursor and the head. Metadata does not count:
+// its time is often zero, whatever the publisher's clock says.
 func (p *Player) behindMs() int64 {
-	if i := p.log.find(p.pos); i < p.log.records.next {
-		return p.stream.clock.head - p.log.records.at(i).time
+	first := p.log.find(p.pos)
+	for i := first; i < min(p.log.records.next, first+dataRunMax); i++ {
+		if r := p.log.records.at(i); r.track != Data {
+			return p.stream.clock.head - r.time
+		}
 	}
 	return 0
 }
+
+// dataRunMax is how many data messages behindMs looks past.
+const dataRunMax = 64
 
 // forward drops what the player has not been sent yet: it goes on with the newest
 // keyframe, if that is near enough, or with the next one to come (queue_length).

@@ -120,7 +120,9 @@ func (j *judge) complete() {
 		if j.in.midway() {
 			c.w.fail("connection %d has half a message", c.id)
 		}
-		r.account(len(r.s.list), false)
+		if r.s.vhost.Play.SendMinIntervalMs == 0 { // else it may take longer than was waited
+			r.account(len(r.s.list), false)
+		}
 	}
 }
 
@@ -136,6 +138,7 @@ type run struct {
 	missTo  [trackCount]int  // up to here messages of a track that was off may be missing
 	waiting bool             // video waits for a keyframe
 	maybe   bool             // ... unless the server has not come so far yet
+	epoch   int              // the publisher since whom it may
 	omitted int64            // time of the first frame that was left out meanwhile, -1
 	reset   int64            // the same, since the wait may have begun anew
 	headers [trackCount]int  // index of the newest header received
@@ -188,7 +191,7 @@ func (r *run) strict() bool {
 // publisherCame: whoever has everything begins anew with a keyframe.
 func (r *run) publisherCame() {
 	if !r.waiting {
-		r.waiting, r.maybe, r.omitted = true, true, -1
+		r.waiting, r.maybe, r.omitted, r.epoch = true, true, -1, r.s.epoch
 	}
 	r.reset = -1
 	r.lead()
@@ -308,6 +311,8 @@ func (r *run) frame(i int, p *published, ts uint32) {
 	if p.track == video && r.waiting {
 		late := r.omitted >= 0 && p.time-r.omitted >= 10_000 || r.s.vhost.Play.TimeJitter == conf.JitterOff
 		switch {
+		case p.publisher < r.s.epoch && (p.key || r.maybe || late):
+			r.maybe, r.epoch = true, r.s.epoch // what was there when the newest publisher came is over soon
 		case r.c.reading: // perhaps from before the command that made it wait
 			r.maybe = r.maybe || p.key
 		case p.key, r.maybe, late:
@@ -338,7 +343,7 @@ func (r *run) account(end int, comes bool) {
 		if r.mayMiss(k) || r.jumped {
 			continue
 		}
-		if !r.mayMove(k) {
+		if !r.mayMove(r.next) { // the server counts from where it stands, even if it would leave that out
 			p := &r.s.list[k]
 			r.fail("message %d (track %d, key %v, header %v, at %d ms) is missing before %d; the stream is at %d ms, queue_length %d",
 				k, p.track, p.key, p.header, p.time, end, r.s.head, r.s.vhost.Play.QueueLengthMs)
@@ -367,7 +372,7 @@ func (r *run) mayMiss(k int) bool {
 	switch {
 	case r.off[p.track], k < r.missTo[p.track]:
 		return true
-	case p.track == video && !p.header && !p.key && r.waiting:
+	case p.track == video && !p.header && !p.key && r.waiting && (!r.maybe || p.publisher >= r.epoch || r.c.reading):
 		if r.omitted < 0 {
 			r.omitted = p.time
 		}

@@ -379,7 +379,8 @@ func (r *run) mayMiss(k int) bool {
 		if r.reset < 0 {
 			r.reset = p.time
 		}
-		return p.time-r.reset < 10_000 || r.s.vhost.Play.TimeJitter == conf.JitterOff
+		// A move forward that shows nowhere else begins the wait anew.
+		return p.time-r.reset < 10_000 || r.s.vhost.Play.TimeJitter == conf.JitterOff || !r.strict()
 	}
 	return false
 }

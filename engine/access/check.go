@@ -33,9 +33,9 @@ func (d *DeniedError) Error() string { return d.Text + ": " + d.Rule }
 // Check says whether a client may play or publish in a vhost, as its refer and security
 // blocks have it, in SRS's order. It returns nil if so. pageURL is what connect gave, or "".
 func Check(v *conf.Vhost, role conf.Role, addr netip.Addr, pageURL string) *DeniedError {
-	refer, own := &v.Refer, v.Refer.Play
+	refer, name, own := &v.Refer, "refer.play", v.Refer.Play
 	if role == conf.RolePublish {
-		own = v.Refer.Publish
+		name, own = "refer.publish", v.Refer.Publish
 	}
 	if d := checkRefer("refer.all", refer.All, role, pageURL); d != nil {
 		return d
@@ -43,7 +43,7 @@ func Check(v *conf.Vhost, role conf.Role, addr netip.Addr, pageURL string) *Deni
 	if d := checkSecurity(&v.Security, role, addr); d != nil {
 		return d
 	}
-	return checkRefer("refer."+role.String(), own, role, pageURL)
+	return checkRefer(name, own, role, pageURL)
 }
 
 // checkSecurity: deny rules come first, then allow rules; whoever is in neither is refused

@@ -135,8 +135,8 @@ func (s *Session) connect(c *msg.Command) error {
 	a.body.B = msg.AppendOnBWDone(a.body.B)
 	a.add(msg.CSIDConnection, msg.TypeCommandAMF0, msg.StreamIDControl)
 	a.send()
-	s.env.Log.Info(s.ID, "connect", zap.Stringer("addr", s.addr), s.viaField(), zap.String("app", target.App),
-		zap.String("tcUrl", req.TcURL), zap.String("flashVer", req.FlashVer), unlessEmpty("pageUrl", req.PageURL))
+	s.env.Log.Info(s.ID, "connect", s.withVia(zap.Stringer("addr", s.addr), zap.String("app", target.App),
+		zap.String("tcUrl", req.TcURL), zap.String("flashVer", req.FlashVer), unlessEmpty("pageUrl", req.PageURL))...)
 	return nil
 }
 

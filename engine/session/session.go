@@ -11,6 +11,7 @@ package session
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 
 	"github.com/valyala/bytebufferpool"
 	"go.uber.org/zap"
@@ -307,17 +308,17 @@ func (s *Session) Close(cause Reason, detail string, nowMs int64) {
 	st.ByReason[s.reason]++
 	st.BytesOut += s.Conn.Sent
 	if s.Conn.Received == int64(s.headBytes) && s.reason == ReasonPeerClosed {
-		s.env.Log.Debug(s.ID, "probe", zap.Stringer("addr", s.addr), s.viaField()) // a port check, not a client
+		s.env.Log.Debug(s.ID, "probe", s.withVia(zap.Stringer("addr", s.addr))...) // a port check, not a client
 		return
 	}
 	log := s.env.Log.Info
 	if s.reason.ours() {
 		log = s.env.Log.Warn // somebody may wonder
 	}
-	log(s.ID, "leave",
-		zap.Stringer("reason", s.reason), zap.Stringer("addr", s.addr), s.viaField(),
+	log(s.ID, "leave", s.withVia(
+		zap.Stringer("reason", s.reason), zap.Stringer("addr", s.addr),
 		zap.Int64("ms", nowMs-s.openedMs), zap.Int64("recv", s.Conn.Received), zap.Int64("sent", s.Conn.Sent),
-		unlessEmpty("detail", s.detail))
+		unlessEmpty("detail", s.detail))...)
 }
 
 // unlessEmpty is a log field that is left out when it says nothing.
@@ -328,12 +329,13 @@ func unlessEmpty(key, text string) zap.Field {
 	return zap.String(key, text)
 }
 
-// viaField is the proxy that the client came through, if it did.
-func (s *Session) viaField() zap.Field {
+// withVia puts the proxy that the client came through, if it did, behind the addr of a line.
+func (s *Session) withVia(fields ...zap.Field) []zap.Field {
 	if s.via == nil {
-		return zap.Skip()
+		return fields
 	}
-	return zap.Stringer("via", s.via)
+	addr := slices.IndexFunc(fields, func(f zap.Field) bool { return f.Key == "addr" })
+	return slices.Insert(fields, addr+1, zap.Stringer("via", s.via))
 }
 
 // Describe returns what the log should say of the session when something goes wrong.

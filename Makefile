@@ -4,6 +4,7 @@ GO         ?= go
 COMMIT     ?= $(shell git describe --always --dirty 2>/dev/null || echo unknown)
 TESTFLAGS  ?=
 FUZZTIME   ?= 20s
+SEEDS      ?= 10000
 BENCHCOUNT ?= 6
 
 # The linter's version is part of the project: another one finds other things.
@@ -17,7 +18,7 @@ INTEROP := engine/interop
 CHARTS := bench/charts
 
 .DEFAULT_GOAL := build
-.PHONY: all build test unit interop peers race fuzz bench guard guard-record compare charts lint fmt clean help
+.PHONY: all build test unit interop peers race fuzz simulate bench guard guard-record compare charts lint fmt clean help
 
 all: build
 
@@ -44,6 +45,9 @@ race: ## unit tests under the race detector (needs a C compiler)
 
 fuzz: ## each fuzz target for FUZZTIME (20s)
 	@GO='$(GO)' .ci/fuzz.sh $(FUZZTIME)
+
+simulate: ## SEEDS (10000) new lives of a simulated server; make unit lives the same 2,000 each time
+	$(GO) test -count=1 -v -timeout 2h -run TestSimulation $(TESTFLAGS) ./engine/sim -sim.base=random -sim.count=$(SEEDS)
 
 bench: ## micro-benchmarks, BENCHCOUNT (6) times, ready for benchstat
 	$(GO) test -run '^$$' -bench . -benchmem -count $(BENCHCOUNT) ./...

@@ -33,7 +33,6 @@ type client struct {
 	out     *outbox
 	stays   bool // never leaves by itself
 	loyal   bool // does nothing but play
-	refused bool
 	pings   int
 	playing bool
 	active  bool // publishes now

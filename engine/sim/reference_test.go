@@ -266,6 +266,7 @@ type shadow struct {
 	in      *chunks
 	skip    int // bytes of the handshake to come
 	dead    bool
+	refused bool // or its stream was taken over
 	publish *refStream
 	run     *run
 }
@@ -368,11 +369,11 @@ func (s *shadow) command(b []byte) {
 		st := s.c.w.ref.stream(key(v, name), v)
 		if old := st.publisher; old != nil {
 			if !v.Publish.Takeover {
-				s.dead = true // refused
+				s.dead, s.refused = true, true
 				return
 			}
 			// The server ends the old one first, with whom the stream ends if it has no players.
-			old.dead = true
+			old.dead, old.refused = true, true
 			old.unpublish()
 			st = s.c.w.ref.stream(key(v, name), v)
 		}

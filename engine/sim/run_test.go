@@ -95,12 +95,14 @@ func (j *judge) command(b []byte) {
 	j.c.client.heard(code)
 }
 
-// closed checks what a connection got in all: a client that read everything and was refused
-// has been told why.
+// closed checks that a client who was refused could read why, and then the end.
 func (j *judge) closed() {
 	c := j.c
-	if c.client.refused && !c.pressed && !c.broken && !slices.Contains(j.statuses, msg.StatusPublishBadName.Code()) {
-		c.w.fail("connection %d was refused, and not told", c.id)
+	if !c.shadow.refused || c.pressed || c.broken {
+		return
+	}
+	if told := slices.Contains(j.statuses, msg.StatusPublishBadName.Code()); !told || !c.finOut || j.in.midway() {
+		c.w.fail("connection %d was refused: told %v, in full %v, and its end shown %v", c.id, told, !j.in.midway(), c.finOut)
 	}
 }
 

@@ -26,12 +26,14 @@ import (
 var (
 	oneSeed = flag.Uint64("sim.seed", 0, "live this seed alone")
 	base    = flag.String("sim.base", "1", "the first seed; random: begin somewhere else each time")
-	count   = flag.Int("sim.count", 0, "how many seeds; 0: 3,000, or 300 with -short")
+	count   = flag.Int("sim.count", 0, "how many seeds; 0: 2,000, or 200 with -short or the race detector")
 	verbose = flag.Bool("sim.v", false, "print the server's log and the last events, failed or not")
 )
 
-// regressions are seeds that found something once.
-var regressions = []uint64{}
+// regressions are seeds that found something once: a player that was moved forward for metadata
+// stamped 0 (300), and one that had caught up (528). They may say nothing any more when the
+// simulation changes; what they found has tests of its own in package stream.
+var regressions = []uint64{300, 528}
 
 // TestSimulation lives many seeds through.
 func TestSimulation(t *testing.T) {
@@ -43,9 +45,9 @@ func TestSimulation(t *testing.T) {
 	first := firstSeed(t)
 	n := uint64(*count)
 	if n == 0 {
-		n = 3000
+		n = 2000
 		if testing.Short() || raceEnabled {
-			n = 300
+			n = 200
 		}
 	}
 	seeds := append([]uint64(nil), regressions...)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
+	"runtime/debug"
 	"sync"
 
 	"srsd/conf"
@@ -123,14 +124,26 @@ func simulate(seed uint64, log *journal.Log) outcome {
 			Now: func() int64 { return w.now }, CPU: func() int64 { return w.cpu }, ProcessCPU: func() int64 { return w.cpu },
 		},
 	}, w)
+	w.live()
+	if w.err == nil {
+		pools.Put(pool)
+	}
+	return outcome{err: w.err, events: w.events, hash: w.trace.sum(), trace: w.trace.String()}
+}
+
+// live is the whole life. A fault of memory is a panic here, and a panic a broken invariant, so
+// that its seed is told.
+func (w *world) live() {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer func() {
+		if e := recover(); e != nil {
+			w.fail("panic: %v\n%s", e, debug.Stack())
+		}
+	}()
 	w.Ticked(0, false)
 	w.scene.begin(w)
 	w.run(w.scene.events, w.now+w.scene.lastsNs)
 	w.finish()
-	if pool.InUse() == 0 {
-		pools.Put(pool)
-	}
-	return outcome{err: w.err, events: w.events, hash: w.trace.sum(), trace: w.trace.String()}
 }
 
 // run lets events happen until there were so many, or until a time.
@@ -269,8 +282,11 @@ func newScene(w *world, seed uint64) scene {
 	w.limits = conf.DefaultLimits()
 	w.limits.LagBytesMax = pick(w, w.limits.LagBytesMax, 200_000)
 	w.limits.StallMs = pick(w, w.limits.StallMs, 3000)
-	if seed%64 == 0 {
+	switch {
+	case seed%64 == 0:
 		s.crowd = 300
+	case seed%16 == 8: // more than a walk visits between two looks at the clock
+		s.crowd, s.costNs = 45, pick(w, 100*us, 400*us)
 	}
 	return s
 }

@@ -17,6 +17,7 @@ func TestAllocs(t *testing.T) {
 		if got := testing.AllocsPerRun(100, func() {
 			_, _ = ParseVideo(in)
 			_, _ = ParseAudio(in)
+			_, _ = ProbeKey(CodecHEVC, in)
 		}); got != 0 {
 			t.Errorf("%s: %v allocations per run, want 0", name, got)
 		}

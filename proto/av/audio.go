@@ -19,9 +19,9 @@ type Audio struct {
 	SequenceHeader bool
 	// Enhanced: the header is an extended one (Enhanced RTMP v2).
 	Enhanced bool
-	// Multitrack: the message carries more than the one unnamed track; Codec,
-	// TrackID and HeaderBytes describe its first one.
-	Multitrack bool
+	// Multitrack: the message names its track. ManyTracks: it carries a list of them;
+	// Codec, TrackID and HeaderBytes describe the first one, AudioTracks lists all.
+	Multitrack, ManyTracks bool
 
 	TrackID uint8
 	// Format is the legacy SoundFormat (0-15); 9 when Enhanced.
@@ -87,7 +87,7 @@ func ParseAudio(b []byte) (Audio, error) {
 //srsd:hot
 func (a Audio) finish(b []byte) (Audio, error) {
 	a.SequenceHeader = a.Packet == PacketSequenceStart
-	if a.Packet != PacketSequenceEnd && len(b) <= a.HeaderBytes {
+	if len(b) <= a.HeaderBytes && !mayBeEmpty(a.Packet, a.Codec, a.Enhanced) {
 		return Audio{}, ErrNoBody
 	}
 	return a, nil
@@ -103,13 +103,17 @@ func (a Audio) extended(b []byte) (Audio, error) {
 	if err != nil {
 		return Audio{}, err
 	}
+	a.Enhanced, a.HeaderBytes = true, n
+	if packetType > extModEx || packetType == extAudioReserved3 || packetType == extAudioReserved6 {
+		a.Packet = PacketOther // whether it has a FourCC is not known either
+		return a, nil
+	}
 	e, err := parseExtended(b, n, packetType, extAudioMultitrack)
 	if err != nil {
 		return Audio{}, err
 	}
-	a.Enhanced = true
 	a.FourCC, a.Codec, a.HeaderBytes = e.fourCC, e.fourCC.audioCodec(), e.n
-	a.Multitrack, a.TrackID = e.multitrack, e.trackID
+	a.Multitrack, a.ManyTracks, a.TrackID = e.multitrack, e.many, e.trackID
 	switch e.packetType {
 	case extSequenceStart:
 		a.Packet = PacketSequenceStart
@@ -120,7 +124,7 @@ func (a Audio) extended(b []byte) (Audio, error) {
 	case extAudioMultichannel:
 		a.Packet = PacketMultichannel
 	default:
-		return Audio{}, ErrPacketType
+		a.Packet = PacketOther
 	}
 	return a.finish(b)
 }

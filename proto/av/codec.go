@@ -6,8 +6,10 @@
 // annex E.4.2 and E.4.3) and the extended headers of Enhanced RTMP v1 and v2
 // ("Enhanced Video", "Enhanced Audio").
 //
-// Nothing here decodes a bit stream, allocates, or keeps a reference to the
-// input. Payloads are never changed: a relay passes on what it received.
+// Nothing here decodes a bit stream (one look into it is [ProbeKey]'s), allocates, or
+// keeps a reference to the input. Payloads are never changed: a relay passes on what it
+// received. What a later version may define, packet types and FourCCs that nobody knows
+// yet, is no error: it is told as such, and passed on too.
 package av
 
 import "errors"
@@ -15,8 +17,13 @@ import "errors"
 // PrefixBytes is how much of a payload [ParseVideo] and [ParseAudio] want to
 // see. It holds every legacy header, and the longest extended one that is in
 // use: one ModEx element of 3 bytes (the only one defined), many tracks, a
-// composition time (18 bytes), and the beginning of the data.
+// composition time (18 bytes), and the beginning of the data. A longer header gives
+// ErrTruncated or ErrNoBody with a prefix, and its meaning with HeaderBytesMax bytes.
 const PrefixBytes = 24
+
+// HeaderBytesMax is more than the longest header that is accepted, ModEx elements of the
+// largest size included: bytes.
+const HeaderBytesMax = 1 + modExMax*(3+modExSizeMax+modExTypeAndPacketSize) + PrefixBytes
 
 // modExMax limits the ModEx elements before a header. One kind is defined, so
 // that more than a few are an attack and not an encoder.
@@ -29,11 +36,11 @@ var (
 	ErrTruncated = errors.New("av: message ends inside its header")
 	// ErrNoBody: a header that must be followed by data is all there is.
 	ErrNoBody = errors.New("av: message has a header but no data")
-	// ErrPacketType: a packet type that no specification defines for the codec.
+	// ErrPacketType: a packet type that a legacy header does not define.
 	ErrPacketType = errors.New("av: packet type is not defined")
 	// ErrModEx: more ModEx elements than any encoder sends.
 	ErrModEx = errors.New("av: more than 4 ModEx elements")
-	// ErrMultitrack: multitrack type above 2, or a multitrack packet in a multitrack packet.
+	// ErrMultitrack: a multitrack or ModEx packet in a multitrack packet.
 	ErrMultitrack = errors.New("av: multitrack header is not valid")
 )
 
@@ -112,6 +119,7 @@ const (
 	PacketMPEG2TSSequence               // video only: configuration as an MPEG-2 TS descriptor (AV1)
 	PacketMultichannel                  // audio only: which channels there are, and in what order
 	PacketCommand                       // video frame type 5: one byte that tells a player to start or end seeking
+	PacketOther                         // extended only: a type that no version defines yet
 )
 
 // FourCC is four ASCII characters, the first one in the most significant byte.

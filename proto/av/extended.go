@@ -11,6 +11,7 @@ const (
 	extCodedFrames   = 1
 	extSequenceEnd   = 2
 	extModEx         = 7
+	extUnknown       = 0xff // whatever is not listed here
 
 	extVideoCodedFramesX   = 3
 	extVideoMetadata       = 4
@@ -18,6 +19,8 @@ const (
 	extVideoMultitrack     = 6
 	extAudioMultichannel   = 4
 	extAudioMultitrack     = 5
+	extAudioReserved3      = 3
+	extAudioReserved6      = 6
 	multitrackOneTrack     = 0
 	multitrackManyCodecs   = 2
 	fourCCBytes            = 4
@@ -27,6 +30,7 @@ const (
 	legacyAudioExHeader    = 9
 	compositionTimeBytes   = 3
 	modExShortSizeMax      = 256 // UI8 + 1 of 256 announces a UI16 size
+	modExSizeMax           = 1 << 16
 	modExTypeAndPacketSize = 1
 )
 
@@ -36,6 +40,7 @@ type extended struct {
 	packetType uint8
 	fourCC     FourCC
 	multitrack bool
+	many       bool // a list of tracks, each with its size
 	trackID    uint8
 	n          int // bytes up to the body of the (first) track
 }
@@ -86,17 +91,19 @@ func skipModEx(b []byte, packetType uint8) (uint8, int, error) {
 //srsd:hot
 func parseExtended(b []byte, n int, packetType, multitrackType uint8) (extended, error) {
 	e := extended{packetType: packetType}
-	kind := uint8(multitrackOneTrack)
 	if packetType == multitrackType {
 		if n >= len(b) {
 			return extended{}, ErrTruncated
 		}
-		kind = b[n] >> 4
+		kind := b[n] >> 4
 		e.packetType = b[n] & 0x0f
-		e.multitrack = true
+		e.multitrack, e.many = true, kind != multitrackOneTrack
 		n++
-		if kind > multitrackManyCodecs || e.packetType == multitrackType || e.packetType == extModEx {
+		if e.packetType == multitrackType || e.packetType == extModEx {
 			return extended{}, ErrMultitrack
+		}
+		if kind > multitrackManyCodecs {
+			return extended{packetType: extUnknown, multitrack: true, n: n}, nil
 		}
 	}
 	if n+fourCCBytes > len(b) {
@@ -112,7 +119,7 @@ func parseExtended(b []byte, n int, packetType, multitrackType uint8) (extended,
 		}
 		e.trackID = b[n]
 		n += trackIDBytes
-		if kind != multitrackOneTrack {
+		if e.many {
 			n += trackSizeBytes
 		}
 		if n > len(b) {
@@ -121,4 +128,21 @@ func parseExtended(b []byte, n int, packetType, multitrackType uint8) (extended,
 	}
 	e.n = n
 	return e, nil
+}
+
+// mayBeEmpty says whether a message may end with its header. An end of sequence does. A
+// sequence start does for codecs that have no record, or can do without it (Enhanced RTMP
+// v2 says so for Opus; AC-3, E-AC-3 and MP3 have none), while one that is kept for players
+// to come must have a record where a decoder needs it. Of types to come nothing is known.
+//
+//srsd:hot
+func mayBeEmpty(p Packet, c Codec, enhanced bool) bool {
+	switch p { //nolint:exhaustive // all others carry something
+	case PacketSequenceEnd, PacketOther:
+		return true
+	case PacketSequenceStart:
+		return enhanced && !c.NeedsSequenceHeader()
+	default:
+		return false
+	}
 }

@@ -39,9 +39,9 @@ type Video struct {
 	SequenceHeader bool
 	// Enhanced: the header is an extended one (Enhanced RTMP).
 	Enhanced bool
-	// Multitrack: the message carries more than the one unnamed track; Codec,
-	// TrackID and HeaderBytes describe its first one.
-	Multitrack bool
+	// Multitrack: the message names its track. ManyTracks: it carries a list of them;
+	// Codec, TrackID and HeaderBytes describe the first one, VideoTracks lists all.
+	Multitrack, ManyTracks bool
 
 	TrackID uint8
 	// CodecID is the legacy id (0-15), 0 when Enhanced.
@@ -58,6 +58,10 @@ type Video struct {
 // SequenceEnd reports an end-of-sequence message.
 func (v *Video) SequenceEnd() bool { return v.Packet == PacketSequenceEnd }
 
+// Unmarked reports coded frames whose frame type says nothing, not even whether they
+// are keyframes: some senders leave it at 0, which is reserved. [ProbeKey] finds out.
+func (v *Video) Unmarked() bool { return v.Packet == PacketFrames && v.FrameType == 0 }
+
 // Media reports whether the message carries pictures, that is, whether it has a
 // place on the timeline. Sequence headers, commands and metadata have none.
 func (v *Video) Media() bool { return v.Packet == PacketFrames }
@@ -67,7 +71,8 @@ func (v *Video) Media() bool { return v.Packet == PacketFrames }
 //	b  in: the payload, or its first min(len, PrefixBytes) bytes; not kept
 //
 // A codec that is not known is no error: Codec is CodecUnknown, and CodecID or
-// FourCC say what was found. ErrTruncated, ErrNoBody, ErrPacketType, ErrModEx
+// FourCC say what was found. Nor is an extended packet type that is not known:
+// PacketOther, and nothing is said of what it carries. ErrTruncated, ErrNoBody, ErrPacketType, ErrModEx
 // and ErrMultitrack mean that the message says nothing that can be relayed; the
 // Video is zero then. No error is ever wrapped.
 //
@@ -130,8 +135,7 @@ func (v Video) avc(b []byte) (Video, error) {
 func (v Video) finish(b []byte) (Video, error) {
 	v.SequenceHeader = v.Packet == PacketSequenceStart || v.Packet == PacketMPEG2TSSequence
 	v.Keyframe = v.Packet == PacketFrames && (v.FrameType == FrameKey || v.FrameType == FrameGeneratedKey)
-	// An empty record kept as sequence header would spoil every later player.
-	if v.Packet != PacketSequenceEnd && len(b) <= v.HeaderBytes {
+	if len(b) <= v.HeaderBytes && !mayBeEmpty(v.Packet, v.Codec, v.Enhanced) {
 		return Video{}, ErrNoBody
 	}
 	return v, nil
@@ -152,12 +156,16 @@ func parseExtendedVideo(b []byte) (Video, error) {
 	if v.FrameType == FrameCommand && packetType != extVideoMetadata {
 		return v.command(b)
 	}
+	if packetType > extModEx {
+		v.Packet = PacketOther // whether it has a FourCC is not known either
+		return v, nil
+	}
 	e, err := parseExtended(b, n, packetType, extVideoMultitrack)
 	if err != nil {
 		return Video{}, err
 	}
 	v.FourCC, v.Codec, v.HeaderBytes = e.fourCC, e.fourCC.videoCodec(), e.n
-	v.Multitrack, v.TrackID = e.multitrack, e.trackID
+	v.Multitrack, v.ManyTracks, v.TrackID = e.multitrack, e.many, e.trackID
 	switch e.packetType {
 	case extSequenceStart:
 		v.Packet = PacketSequenceStart
@@ -179,7 +187,7 @@ func parseExtendedVideo(b []byte) (Video, error) {
 	case extVideoMPEG2TSStart:
 		v.Packet = PacketMPEG2TSSequence
 	default:
-		return Video{}, ErrPacketType
+		v.Packet = PacketOther
 	}
 	return v.finish(b)
 }

@@ -11,6 +11,7 @@
 package codec
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 
@@ -24,6 +25,8 @@ const (
 	// parameterSetBytesMax is the largest SPS that is parsed: bytes. Scaling lists
 	// alone can take about 1,200.
 	parameterSetBytesMax = 2 * 1024
+	// tracksMax is how many tracks of one message are described.
+	tracksMax = 32
 	// dimensionMax bounds width and height: pixels, the most that any level of any
 	// codec here comes near.
 	dimensionMax = 65535
@@ -40,7 +43,8 @@ var (
 // Video is what a video sequence header says. Immutable. Fields that it does not
 // say are "" or 0.
 type Video struct {
-	Codec   string // as av.Codec names it: "H264", "HEVC", "AV1"
+	Track   uint8  // id; 0 is the default one
+	Codec   string // as av.Codec names it: "H264", "HEVC", "AV1"; an unknown one's FourCC
 	Profile string // "High", "Main 10"
 	Level   string // "3.1"
 	Width   int    // pixels, 0 if not known
@@ -65,7 +69,8 @@ func (v Video) String() string {
 // Audio is what an audio sequence header or, for codecs without one, a message
 // says. Immutable. Fields that it does not say are "" or 0.
 type Audio struct {
-	Codec        string // as av.Codec names it: "AAC", "MP3", "Opus"
+	Track        uint8  // id; 0 is the default one
+	Codec        string // as av.Codec names it: "AAC", "MP3", "Opus"; an unknown one's FourCC
 	Profile      string // "LC", "HE", "HEv2"
 	SampleRateHz int    // of what is heard: after SBR, where the header says so
 	Channels     int
@@ -92,25 +97,47 @@ func (a Audio) String() string {
 	return s
 }
 
-// ParseVideo describes a video sequence header.
+// ParseVideo describes a video sequence header, track by track.
 //
 //	payload      in: the whole message; not kept
 //	annexBFirst  in: the vhost's try_annexb_first: parameter sets may stand as an
 //	                 Annex B byte stream where the configuration record should be
 //
-// With an error, the Video names the codec if that much is known: it can be
-// logged in any case. Errors: ErrNotHeader, ErrHeader, wrapped. Never panics.
-func ParseVideo(payload []byte, annexBFirst bool) (Video, error) {
+// With an error, which is the first one of any track, the Videos name their codecs if that
+// much is known: they can be logged in any case. A message that is no sequence header
+// tells its codec as well. Errors: ErrNotHeader, ErrHeader, wrapped. Never panics.
+func ParseVideo(payload []byte, annexBFirst bool) (all []Video, first error) {
 	h, err := av.ParseVideo(payload)
 	if err != nil {
-		return Video{}, fmt.Errorf("%w: %w", ErrNotHeader, err)
+		return nil, fmt.Errorf("%w: %w", ErrNotHeader, err)
 	}
-	v := Video{Codec: h.Codec.String()}
-	if h.Packet != av.PacketSequenceStart || len(payload) > HeaderBytesMax {
-		return v, fmt.Errorf("%w: packet kind %d, %d bytes, limit %d", ErrNotHeader, h.Packet, len(payload), HeaderBytesMax)
+	for t := range av.VideoTracks(payload) {
+		v := Video{Track: t.ID, Codec: name(t)}
+		err := checkHeader(h.Packet, t.Data)
+		if err == nil {
+			err = guard(func() error { return v.parse(t.Codec, t.Data, annexBFirst) })
+		}
+		if all, first = append(all, v), cmp.Or(first, err); len(all) == tracksMax {
+			break
+		}
 	}
-	err = guard(func() error { return v.parse(h.Codec, payload[h.HeaderBytes:], annexBFirst) })
-	return v, err
+	return all, first
+}
+
+// name is the codec's, or the FourCC by which one that is not known calls itself.
+func name(t av.Track) string {
+	if t.Codec == av.CodecUnknown && t.FourCC != 0 {
+		return t.FourCC.String()
+	}
+	return t.Codec.String()
+}
+
+// checkHeader says whether there is a record to parse.
+func checkHeader(p av.Packet, record []byte) error {
+	if p != av.PacketSequenceStart || len(record) > HeaderBytesMax {
+		return fmt.Errorf("%w: packet kind %d, %d bytes, limit %d", ErrNotHeader, p, len(record), HeaderBytesMax)
+	}
+	return nil
 }
 
 // parse fills in what the record says; what it found before an error stays.
@@ -135,30 +162,30 @@ func (v *Video) parse(c av.Codec, record []byte, annexBFirst bool) error {
 	}
 }
 
-// ParseAudio describes an audio sequence header or, where the codec has none, an
-// audio message, whose header has the rate and the channels.
+// ParseAudio describes an audio sequence header, track by track, or, where the codec has
+// none, an audio message, whose header has the rate and the channels.
 //
 //	payload  in: the whole message; not kept
 //
 // Results and errors are as in [ParseVideo].
-func ParseAudio(payload []byte) (Audio, error) {
+func ParseAudio(payload []byte) (all []Audio, first error) {
 	h, err := av.ParseAudio(payload)
 	if err != nil {
-		return Audio{}, fmt.Errorf("%w: %w", ErrNotHeader, err)
+		return nil, fmt.Errorf("%w: %w", ErrNotHeader, err)
 	}
-	a := Audio{Codec: h.Codec.String()}
-	if h.Packet != av.PacketSequenceStart {
-		if h.Codec.NeedsSequenceHeader() {
-			return a, fmt.Errorf("%w: packet kind %d", ErrNotHeader, h.Packet)
+	for t := range av.AudioTracks(payload) {
+		a := Audio{Track: t.ID, Codec: name(t)}
+		var err error
+		if h.Packet != av.PacketSequenceStart && !t.Codec.NeedsSequenceHeader() {
+			a.SampleRateHz, a.Channels = int(h.SampleRateHz), int(h.Channels)
+		} else if err = checkHeader(h.Packet, t.Data); err == nil {
+			err = guard(func() error { return a.parse(t.Codec, t.Data) })
 		}
-		a.SampleRateHz, a.Channels = int(h.SampleRateHz), int(h.Channels)
-		return a, nil
+		if all, first = append(all, a), cmp.Or(first, err); len(all) == tracksMax {
+			break
+		}
 	}
-	if len(payload) > HeaderBytesMax {
-		return a, fmt.Errorf("%w: %d bytes, limit %d", ErrNotHeader, len(payload), HeaderBytesMax)
-	}
-	err = guard(func() error { return a.parse(h.Codec, payload[h.HeaderBytes:]) })
-	return a, err
+	return all, first
 }
 
 // parse fills in what the record says; what it found before an error stays.

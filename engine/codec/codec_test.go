@@ -6,7 +6,9 @@ import (
 	"bytes"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
@@ -79,10 +81,10 @@ func TestParseVideo(t *testing.T) {
 		{"vp09", "\x90vp09", vp9Record, false, "VP9 profile 0@2.1"},
 		{"vp09 without version", "\x90vp09", vp9Record[8:], false, "VP9 profile 0@2.1"},
 		{"vvc1 is named only", "\x90vvc1", "ff", false, "VVC"},
-		{"unknown FourCC", "\x90zzzz", "ff", false, "unknown"},
+		{"unknown FourCC", "\x90zzzz", "ff", false, "zzzz"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			got, err := ParseVideo([]byte(tc.header+unhex(t, tc.record)), tc.annexB)
+			got, err := first(ParseVideo([]byte(tc.header+unhex(t, tc.record)), tc.annexB))
 			if err != nil || got.String() != tc.want {
 				t.Fatalf("got %q, %v; want %q", got, err, tc.want)
 			}
@@ -110,11 +112,51 @@ func TestParseAudio(t *testing.T) {
 		{"AC-3 is named only", "\x91ac-3", "0b77", "AC3"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			got, err := ParseAudio([]byte(tc.header + unhex(t, tc.record)))
+			got, err := first(ParseAudio([]byte(tc.header + unhex(t, tc.record))))
 			if err != nil || got.String() != tc.want {
 				t.Fatalf("got %q, %v; want %q", got, err, tc.want)
 			}
 		})
+	}
+}
+
+// first is the first track of a message, nothing if it has none.
+func first[T any](all []T, err error) (one T, _ error) {
+	if len(all) > 0 {
+		one = all[0]
+	}
+	return one, err
+}
+
+// Each track of a message is described, whatever is wrong with the others.
+func TestManyTracks(t *testing.T) {
+	avc, av1 := unhex(t, avc720p), unhex(t, av1Record)
+	track := func(fourCC string, id byte, record string) string {
+		return fourCC + string([]byte{id, 0, byte(len(record) >> 8), byte(len(record))}) + record
+	}
+	in := "\x96\x20" + track("avc1", 0, avc) + track("hvc1", 1, "\x01") + track("av01", 7, av1) + track("zzzz", 9, "?")
+	all, err := ParseVideo([]byte(in), false)
+	var got []string
+	for _, v := range all {
+		got = append(got, fmt.Sprintf("%d %v", v.Track, v))
+	}
+	want := []string{"0 H264 High@3.1 1280x720", "1 HEVC", "7 AV1 Main@2.1 640x360", "9 zzzz"}
+	if !errors.Is(err, ErrHeader) || !slices.Equal(got, want) {
+		t.Errorf("got %q, %v; want %q", got, err, want)
+	}
+	in = "\x95\x20" + track("mp4a", 0, "\x12\x10") + track("ac-3", 1, "") + track("Opus", 2, "")
+	sound, err := ParseAudio([]byte(in))
+	if len(sound) != 3 || sound[0].String() != "AAC LC 44100 Hz stereo" || sound[1] != (Audio{Track: 1, Codec: "AC3"}) ||
+		sound[2] != (Audio{Track: 2, Codec: "Opus"}) || !errors.Is(err, ErrHeader) {
+		t.Errorf("got %+v, %v", sound, err)
+	}
+}
+
+// A message of 16,000 empty tracks costs no more than one of a few.
+func TestTooManyTracks(t *testing.T) {
+	in := "\x96\x10avc1" + strings.Repeat("\x00\x00\x00\x00", 16_000)
+	if all, _ := ParseVideo([]byte(in), false); len(all) != tracksMax {
+		t.Errorf("%d tracks are described, want %d", len(all), tracksMax)
 	}
 }
 
@@ -129,7 +171,7 @@ func TestErrors(t *testing.T) {
 		{"empty", "", ErrNotHeader, ""},
 		{"one byte", "\x17", ErrNotHeader, ""},
 		{"a frame", "\x17\x01\x00\x00\x00\x65", ErrNotHeader, "H264"},
-		{"too large", avcHeader + strings.Repeat("\x01", HeaderBytesMax), ErrNotHeader, "H264"},
+		{"too large", avcHeader + strings.Repeat("\x01", HeaderBytesMax+1), ErrNotHeader, "H264"},
 		{"version 0", avcHeader + "\x00\x64\x00\x1f\xff\xe1\x00", ErrHeader, "H264"},
 		{"31 SPS announced", avcHeader + "\x01\x64\x00\x1f\xff\xff\x00\x00", ErrHeader, "H264"},
 		{"SPS of 65535 bytes", avcHeader + "\x01\x64\x00\x1f\xff\xe1\xff\xff", ErrHeader, "H264"},
@@ -143,7 +185,7 @@ func TestErrors(t *testing.T) {
 		{"VP9, one byte", "\x90vp09\x00", ErrHeader, "VP9"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			got, err := ParseVideo([]byte(tc.in), true)
+			got, err := first(ParseVideo([]byte(tc.in), true))
 			if !errors.Is(err, tc.want) || got.Codec != tc.codec || got.Width != 0 {
 				t.Fatalf("got %+v, %v; want %q, %v", got, err, tc.codec, tc.want)
 			}
@@ -160,10 +202,10 @@ func TestErrors(t *testing.T) {
 		{"AAC, reserved rate", "\xaf\x00\x16\x90", ErrHeader, "AAC"},
 		{"Opus without mark", "\x90OpusXpusHead\x01\x02", ErrHeader, "Opus"},
 		{"FLAC cut", "\x90fLaCfLaC\x80\x00\x00\x22", ErrHeader, "FLAC"},
-		{"too large", "\xaf\x00" + strings.Repeat("\x12", HeaderBytesMax), ErrNotHeader, "AAC"},
+		{"too large", "\xaf\x00" + strings.Repeat("\x12", HeaderBytesMax+1), ErrNotHeader, "AAC"},
 	} {
 		t.Run("audio, "+tc.name, func(t *testing.T) {
-			got, err := ParseAudio([]byte(tc.in))
+			got, err := first(ParseAudio([]byte(tc.in)))
 			if !errors.Is(err, tc.want) || got.Codec != tc.codec {
 				t.Fatalf("got %+v, %v; want %q, %v", got, err, tc.codec, tc.want)
 			}
@@ -179,7 +221,7 @@ func TestTruncated(t *testing.T) {
 		"AV1":  "\x90av01" + unhex(t, av1Record),
 	} {
 		for n := range len(in) {
-			got, err := ParseVideo([]byte(in[:n]), true)
+			got, err := first(ParseVideo([]byte(in[:n]), true))
 			if err != nil && !errors.Is(err, ErrHeader) && !errors.Is(err, ErrNotHeader) {
 				t.Errorf("%s cut to %d bytes: %v", name, n, err)
 			}
@@ -214,7 +256,7 @@ func TestHostileCounts(t *testing.T) {
 	for name, in := range map[string][]byte{"H264": in, "HEVC": hvcC} {
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
-		got, err := ParseVideo(in, false)
+		got, err := first(ParseVideo(in, false))
 		runtime.ReadMemStats(&after)
 		if got.Codec != name || name == "H264" && got.String() != "H264 Baseline@3 640x480" {
 			t.Errorf("got %q, %v", got, err)
@@ -296,14 +338,14 @@ func FuzzParse(f *testing.F) {
 		f.Add([]byte(s), false)
 	}
 	f.Fuzz(func(t *testing.T, b []byte, annexB bool) {
-		v, err := ParseVideo(b, annexB)
+		v, err := first(ParseVideo(b, annexB))
 		if err != nil && !errors.Is(err, ErrHeader) && !errors.Is(err, ErrNotHeader) {
 			t.Fatal(err)
 		}
 		if v.Width < 0 || v.Width > dimensionMax || v.Height < 0 || v.Height > dimensionMax || len(v.String()) > 100 {
 			t.Fatalf("%+v", v)
 		}
-		a, err := ParseAudio(b)
+		a, err := first(ParseAudio(b))
 		if err != nil && !errors.Is(err, ErrHeader) && !errors.Is(err, ErrNotHeader) {
 			t.Fatal(err)
 		}
@@ -317,7 +359,7 @@ func BenchmarkParseVideo(b *testing.B) {
 	in := []byte("\x17\x00\x00\x00\x00" + unhex(b, avc720p))
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := ParseVideo(in, true); err != nil {
+		if _, err := first(ParseVideo(in, true)); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -24,6 +24,7 @@ type publisher struct {
 	described [2]string
 	// codecLines counts what was logged of the stream's codecs.
 	codecLines int
+	unkept     bool  // the warning about headers that are not kept was given
 	fetch      int32 // place in the wheel of Reads, -1 while input is read as it comes
 	reads      int32 // since the last check
 	visits     int32 // of the wheel, since the last check
@@ -173,33 +174,47 @@ const codecLinesMax = 20
 // describe logs what is being published, whenever a sequence header says something new.
 func (s *Session) describe() {
 	p := s.publish
-	conf := &p.vhost.Publish
-	for _, t := range [...]stream.Track{stream.Video, stream.Audio} {
-		h := p.stream.SequenceHeader(t)
-		if h == nil {
-			continue
+	p.stream.NewHeaders(func(t stream.Track, payload []byte) {
+		if t == stream.Audio {
+			all, _ := codec.ParseAudio(payload)
+			for _, a := range all {
+				s.codecLine(t, a.Track, a.String())
+			}
+			return
 		}
-		text := describe(t, h, conf)
-		if text != p.described[t] {
-			p.described[t] = text
-			p.codecLines++
-			s.env.Log.Info(s.ID, "codec", zap.String("stream", p.stream.Name), zap.String("is", text))
+		all, _ := codec.ParseVideo(payload, p.vhost.Publish.TryAnnexBFirst)
+		for _, v := range all {
+			if !p.vhost.Publish.ParseSPS {
+				v = codec.Video{Track: v.Track, Codec: v.Codec}
+			}
+			s.codecLine(t, v.Track, v.String())
 		}
+	})
+	if p.stream.Unkept > 0 && !p.unkept {
+		p.unkept = true
+		s.env.Log.Warn(s.ID, "too many tracks, or too long headers: players to come do not get all sequence headers",
+			zap.String("stream", p.stream.Name))
 	}
 }
 
-// describe puts a sequence header in words; parse_sps off leaves the parameter sets alone.
-// One that cannot be read still names its codec: it is relayed all the same.
-func describe(t stream.Track, header []byte, c *conf.Publish) string {
-	if t == stream.Audio {
-		a, _ := codec.ParseAudio(header)
-		return a.String()
+// codecLine says what one track is, if that is something new. A header that cannot be read
+// still names its codec: it is relayed all the same.
+func (s *Session) codecLine(t stream.Track, id uint8, text string) {
+	p := s.publish
+	if id == 0 {
+		if text == p.described[t] {
+			return
+		}
+		p.described[t] = text
 	}
-	v, _ := codec.ParseVideo(header, c.TryAnnexBFirst)
-	if !c.ParseSPS {
-		v = codec.Video{Codec: v.Codec}
+	if p.codecLines++; p.codecLines > codecLinesMax {
+		return
 	}
-	return v.String()
+	track := zap.Skip()
+	if id > 0 {
+		track = zap.Uint8("track", id)
+	}
+	s.env.Log.Info(s.ID, "codec", zap.String("stream", p.stream.Name), zap.String("is", text), track)
 }
 
 // checkPublisher enforces firstpkt_timeout, normal_timeout and kickoff_for_idle.

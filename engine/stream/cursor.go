@@ -150,7 +150,7 @@ func (c *Cursor) gatherEach(s *Stream, v *vectors, private *bytebufferpool.ByteB
 		if !c.synced.has(r.track) && sent {
 			return private
 		}
-		if r.track == Video && !r.has(flagHeader) {
+		if r.track == Video && r.flags&(flagHeader|flagBeside) == 0 {
 			c.waitKey = false // not before here: what was left out is judged again if it must be
 		}
 		if !c.synced.has(r.track) {
@@ -310,11 +310,15 @@ func (c *Cursor) introduceLead(s *Stream, timestamp uint32, private *bytebufferp
 	if !c.synced.has(Data) {
 		private = s.appendLead(private, Data, s.meta, timestamp)
 	}
-	if c.want.has(Audio) && !c.synced.has(Audio) {
-		private = s.appendLead(private, Audio, s.header[Audio], timestamp)
-	}
-	if c.want.has(Video) && !c.synced.has(Video) {
-		private = s.appendLead(private, Video, s.header[Video], timestamp)
+	for _, t := range [...]Track{Audio, Video} {
+		if !c.want.has(t) || c.synced.has(t) {
+			continue
+		}
+		for i := range s.headers {
+			if h := &s.headers[i]; h.track == t {
+				private = s.appendLead(private, t, h.payload, timestamp)
+			}
+		}
 	}
 	return private
 }

@@ -27,7 +27,7 @@ func (g *gopCache) add(s *Stream, r *record) {
 	if r.track == Video {
 		g.audioOnly = 0
 		if r.has(flagKey) {
-			g.record, g.pos, g.frames = s.log.records.next-1, r.pos, 0
+			g.begin(s, r)
 		}
 	} else if g.audioOnly++; g.audioOnly > pureAudioMax {
 		g.clear()
@@ -43,6 +43,16 @@ func (g *gopCache) add(s *Stream, r *record) {
 		s.GopOverflow++
 		g.clear()
 	}
+}
+
+// begin starts a group with the keyframe r, unless it is one of another track.
+func (g *gopCache) begin(s *Stream, r *record) {
+	if r.has(flagBeside) {
+		return
+	}
+	g.record = s.log.groupStart(s.main.lower)
+	s.main.lower = false
+	g.pos, g.frames = s.log.records.at(g.record).pos, 0
 }
 
 // gopRecordsMax bounds the messages of every kind behind the keyframe: each costs memory

@@ -52,8 +52,9 @@ type flag uint8
 
 const (
 	flagKey      flag = 1 << iota // a video keyframe: decoding can start here
-	flagHeader                    // a sequence header: never skipped, never counted as a frame
+	flagHeader                    // needed before the first frame (see header): never skipped, never counted as one
 	flagAbsolute                  // stands in the log with an absolute (fmt 0) header
+	flagBeside                    // a keyframe of another video track than the main one
 )
 
 // record describes one message of a log. Records lie in the order of their bytes,
@@ -170,19 +171,22 @@ func (l *Log) commit(r record) {
 }
 
 // payload appends the payload of r to dst: its bytes without chunk headers.
-func (l *Log) payload(dst []byte, r *record) []byte {
+func (l *Log) payload(dst []byte, r *record) []byte { return l.part(dst, r, 0, int64(r.length)) }
+
+// part appends the bytes [from, to) of r's payload to dst.
+func (l *Log) part(dst []byte, r *record, from, to int64) []byte {
 	continuation := int64(1)
 	if r.has(flagAbsolute) && extended(r.time) {
 		continuation += 4
 	}
-	pos, left := r.pos+int64(r.header), int64(r.length)
-	for left > 0 {
-		for n := min(left, l.chunkSize); n > 0; {
+	for from < to {
+		n := min(to-from, l.chunkSize-from%l.chunkSize)
+		pos := r.pos + int64(r.header) + from + from/l.chunkSize*continuation
+		for from += n; n > 0; {
 			b := l.bytes(pos, pos+n)
 			dst = append(dst, b...)
-			pos, n, left = pos+int64(len(b)), n-int64(len(b)), left-int64(len(b))
+			pos, n = pos+int64(len(b)), n-int64(len(b))
 		}
-		pos += continuation
 	}
 	return dst
 }

@@ -42,7 +42,7 @@ func (r *reference) publish() {
 
 func (r *reference) commit(d *draft) {
 	p := published{
-		track: d.track, key: d.kind.key, header: d.kind.header, payload: string(d.payload),
+		track: d.track, key: d.key, header: d.header, payload: string(d.payload),
 		ts: uint32(d.clock), newest: r.newest,
 	}
 	if d.track != Data {

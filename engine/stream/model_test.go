@@ -41,7 +41,8 @@ type draft struct {
 	clock   int64
 	payload []byte
 	sent    int
-	kind    mediaKind
+	key     bool
+	header  bool
 }
 
 // TestModel: whatever is published, joined, stalled, paused, skipped and ended in any
@@ -186,7 +187,7 @@ func (m *machine) draft() *draft {
 	d := &draft{clock: m.clock - early}
 	switch rapid.IntRange(0, 7).Draw(t, "what") {
 	case 0:
-		d.track, d.kind.key = Video, true
+		d.track, d.key = Video, true
 		d.payload = m.payload([]byte{0x17, 1, 0, 0, 0}, size)
 	case 1, 2, 3:
 		d.track = Video
@@ -235,7 +236,7 @@ func (m *machine) stepAside() {
 func (m *machine) headers() {
 	for track := range tracks {
 		if rapid.Bool().Draw(m.t, "has header") {
-			d := &draft{track: track, clock: m.clock, kind: mediaKind{header: true}}
+			d := &draft{track: track, clock: m.clock, header: true}
 			d.payload = m.payload([][]byte{Audio: {0xaf, 0}, Video: {0x17, 0, 0, 0, 0}, Data: {2}}[track], 150)
 			m.write(d)
 		}
@@ -252,7 +253,7 @@ func (m *machine) frames() {
 		m.clock += 20
 		d := &draft{track: Audio, clock: m.clock, payload: m.payload([]byte{0xaf, 1}, 90)}
 		if i%2 == 0 {
-			d.track, d.kind.key = Video, i == 0
+			d.track, d.key = Video, i == 0
 			d.payload = m.payload([]byte{map[bool]byte{true: 0x17, false: 0x27}[i == 0], 1, 0, 0, 0}, 700)
 		}
 		m.write(d)

@@ -75,7 +75,7 @@ func (s *Stream) Join(conn Conn, owner Owner, limitMs, nowMs int64) *Player {
 	p := &Player{stream: s, conn: conn, owner: owner, hot: -1, flushed: nowMs, progress: nowMs}
 	p.log, p.want, p.limitMs = &s.log, allTracks, limitMs
 	p.single = s.vhost.Play.SendMinIntervalMs > 0
-	p.lead = s.meta != nil || s.header[Audio] != nil || s.header[Video] != nil
+	p.lead = s.meta != nil || len(s.headers) > 0
 	pos, ok := s.gop.start()
 	if !ok {
 		pos = s.log.head

@@ -3,17 +3,8 @@
 package stream
 
 import (
-	"srsd/proto/av"
 	"srsd/proto/rtmp/chunk"
 )
-
-// sniffBytes is how much of a payload's beginning decides what a message is: enough for
-// a legacy tag header, an Enhanced RTMP one and its first modifiers.
-const sniffBytes = av.PrefixBytes
-
-// headerBytesMax is the longest sequence header that is taken: each joining player gets a
-// copy of its own. Real ones have 30 to 300 bytes.
-const headerBytesMax = 64 << 10
 
 // tail is the message that is being written at the end of the log. Its payload goes
 // from the socket's read buffer straight to the slab; the header, whose bytes are
@@ -71,7 +62,7 @@ func (s *Stream) Payload(b []byte) {
 		// until the memory has taken that.
 		copy(t.sniff[t.written:], b)
 		if have := min(t.written+int64(len(b)), sniffBytes); have == min(t.length, sniffBytes) {
-			t.kind = kindOf(t.track, t.sniff[:have])
+			t.kind = kindOf(t.track, t.sniff[:have], t.length)
 		}
 	}
 	for len(b) > 0 {
@@ -118,10 +109,8 @@ func (s *Stream) Evict(dst []byte) []byte {
 	if !t.active {
 		return dst
 	}
-	r := record{pos: s.log.head, time: t.place.time, length: int32(t.written), header: uint8(t.header), track: t.track}
-	if t.place.absolute {
-		r.flags = flagAbsolute
-	}
+	r := s.openRecord()
+	r.length = int32(t.written)
 	dst = s.log.payload(dst, &r)
 	s.AbandonMessage()
 	return dst
@@ -133,20 +122,26 @@ func (s *Stream) Evict(dst []byte) []byte {
 //srsd:hot
 func (s *Stream) Commit(nowMs int64) {
 	t := &s.tail
-	kind := t.kind
-	if kind.drop || kind.header && (t.length > headerBytesMax || s.redundant()) {
+	kind := &t.kind
+	if kind.has(isUnclear) {
+		s.lookCloser(kind)
+	}
+	if kind.has(isUseless|isHeader) && (kind.has(isUseless) || t.length > headerBytesMax || s.redundant()) {
 		s.Dropped++
 		s.AbandonMessage()
 		return
 	}
-	r := record{time: t.place.time, length: int32(t.length), header: uint8(t.header), track: t.track}
-	if kind.key {
+	r := s.openRecord()
+	if kind.has(isKey) {
 		r.flags |= flagKey
 	}
-	if kind.header {
+	if kind.has(isHeader) {
 		r.flags |= flagHeader
 	}
-	s.putHeader(&r)
+	if t.track == Video && s.main.beside(kind, t.place.time) && kind.has(isKey) {
+		r.flags |= flagBeside
+	}
+	s.putHeader()
 	s.clock.advance(t.track, &t.place, nowMs)
 	s.log.commit(r)
 	t.active = false
@@ -154,10 +149,19 @@ func (s *Stream) Commit(nowMs int64) {
 	s.Bytes += t.length
 	s.dirty = true
 	if r.track != Data {
-		if r.track == Video && !kind.header {
+		if r.track == Video && !kind.has(isHeader) {
 			s.frame = true
 		}
-		s.noticed(s.log.records.at(s.log.records.next-1), kind)
+		// What players to come will need is kept.
+		newest := s.log.records.at(s.log.records.next - 1)
+		if kind.has(isHeader) {
+			s.keepHeader(newest, kind)
+		} else {
+			if !s.heard.has(r.track) {
+				s.hear(r.track)
+			}
+			s.gop.add(s, newest)
+		}
 	}
 	s.gop.bound(s)
 	s.trim()
@@ -166,12 +170,11 @@ func (s *Stream) Commit(nowMs int64) {
 // putHeader fills in the bytes that Begin reserved.
 //
 //srsd:hot
-func (s *Stream) putHeader(r *record) {
+func (s *Stream) putHeader() {
 	t := &s.tail
 	var h [chunk.Fmt0Bytes + 4]byte
 	b := h[:t.header]
 	if t.place.absolute {
-		r.flags |= flagAbsolute
 		b = chunk.AppendFmt0(h[:0], chunk.Header{
 			CSID: t.track.csid(), Timestamp: uint32(t.place.time),
 			Length: uint32(t.length), Type: t.track.messageType(), StreamID: MessageStreamID,
@@ -182,16 +185,14 @@ func (s *Stream) putHeader(r *record) {
 	s.log.overwrite(s.log.head, b)
 }
 
-// redundant says whether the open sequence header equals the last one and
-// reduce_sequence_header forbids to send it again.
-func (s *Stream) redundant() bool {
-	if !s.vhost.Play.ReduceSequenceHeader || s.header[s.tail.track] == nil {
-		return false
-	}
+// openRecord describes the open message, which must be complete.
+//
+//srsd:hot
+func (s *Stream) openRecord() record {
 	t := &s.tail
 	r := record{pos: s.log.head, time: t.place.time, length: int32(t.length), header: uint8(t.header), track: t.track}
 	if t.place.absolute {
 		r.flags = flagAbsolute
 	}
-	return string(s.log.payload(nil, &r)) == string(s.header[t.track])
+	return r
 }

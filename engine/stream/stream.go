@@ -18,7 +18,6 @@ import (
 
 	"srsd/conf"
 	"srsd/engine/mem"
-	"srsd/proto/av"
 )
 
 // ErrBusy says that somebody else is publishing the stream.
@@ -51,12 +50,14 @@ type Stream struct {
 	liveIndex int  // place in wheel.live, -1 when not there
 	leftMs    int64
 
-	header   [2][]byte // the newest sequence header of Audio and Video
-	meta     []byte    // the newest onMetaData
-	hasVideo bool      // a video message came since the publisher started
-	news     bool      // a sequence header came that the publisher's session has not seen
-	dirty    bool      // something was committed since the last flush
-	frame    bool      // a video frame was among it
+	headers []header // of audio and video, oldest first
+	meta    []byte   // the newest onMetaData
+	main    mainTrack
+	heard   trackSet // audio and video that came since the publisher started
+	first   trackSet // of heard, what has no sequence header and was not told by NewHeaders
+	news    bool     // NewHeaders has something to tell
+	dirty   bool     // something was committed since the last flush
+	frame   bool     // a video frame was among it
 
 	Counters
 }
@@ -67,6 +68,7 @@ type Counters struct {
 	Bytes       int64 // their payload
 	Dropped     int64 // unusable or redundant messages
 	GopOverflow int64 // times that the GOP cache was emptied because it was too large
+	Unkept      int64 // headers that players to come do not get, because of headersMax
 }
 
 // Published says whether somebody is publishing.
@@ -84,19 +86,6 @@ func (s *Stream) LastLeftMs() int64 { return s.leftMs }
 // Vhost returns the configuration that the stream lives under.
 func (s *Stream) Vhost() *conf.Vhost { return s.vhost }
 
-// SequenceHeader returns the payload of the newest sequence header of Audio or Video,
-// nil if there is none. The caller must not keep or change it.
-func (s *Stream) SequenceHeader(t Track) []byte { return s.header[t] }
-
-// HeaderChanged says, once, that a sequence header has come.
-//
-//srsd:hot
-func (s *Stream) HeaderChanged() bool {
-	news := s.news
-	s.news = false
-	return news
-}
-
 // Publish makes owner the publisher. Players that are there already stay, and get the
 // new publisher's sequence headers and a timeline that goes on.
 func (s *Stream) Publish(owner any) error {
@@ -105,11 +94,14 @@ func (s *Stream) Publish(owner any) error {
 	}
 	s.publisher = owner
 	s.Counters = Counters{}
-	s.hasVideo = false
-	if !s.vhost.Play.ReduceSequenceHeader {
-		for _, p := range s.players {
-			p.keepLead()
-		}
+	s.heard, s.first = 0, 0
+	s.main.reset()
+	for _, p := range s.players {
+		p.keepLead()
+	}
+	if s.vhost.Play.ReduceSequenceHeader {
+		s.forgetTracks()
+	} else {
 		s.forgetHeaders()
 	}
 	s.clock.restart()
@@ -122,11 +114,6 @@ func (s *Stream) Publish(owner any) error {
 		}
 	}
 	return nil
-}
-
-// forgetHeaders drops what the last publisher's decoder configuration was.
-func (s *Stream) forgetHeaders() {
-	s.meta, s.header = nil, [2][]byte{}
 }
 
 // Unpublish ends owner's publishing. Players stay and wait for the next publisher.
@@ -183,39 +170,6 @@ func (s *Stream) WriteMetadata(timestamp uint32, payload []byte, atc bool, nowMs
 	s.append(Data, timestamp, payload, nowMs)
 }
 
-// noticed is called with every committed audio or video message: it keeps what players
-// to come will need.
-//
-//srsd:hot
-func (s *Stream) noticed(r *record, kind mediaKind) {
-	if kind.header {
-		header := s.log.payload(nil, r)
-		s.news = s.news || string(header) != string(s.header[r.track])
-		s.header[r.track] = header
-		return
-	}
-	if r.track == Video {
-		s.hasVideo = true
-	}
-	s.gop.add(s, r)
-}
-
-// mediaKind is what the first bytes of an audio or video payload say.
-type mediaKind struct{ key, header, drop bool }
-
-func kindOf(track Track, head []byte) mediaKind {
-	switch track {
-	case Video:
-		v, err := av.ParseVideo(head)
-		return mediaKind{key: v.Keyframe && !v.SequenceHeader, header: v.SequenceHeader, drop: err != nil}
-	case Audio:
-		a, err := av.ParseAudio(head)
-		return mediaKind{header: a.SequenceHeader, drop: err != nil}
-	case Data, tracks:
-	}
-	return mediaKind{}
-}
-
 // keepFrom is the position that players to come may still be sent to.
 func (s *Stream) keepFrom() int64 {
 	if pos, ok := s.gop.start(); ok {
@@ -238,6 +192,7 @@ func newStream(hub *Hub, name string, vhost *conf.Vhost, wheel *Wheel, pool *mem
 		s.clock.jitter = conf.JitterOff
 	}
 	s.gop.record = none
+	s.main.reset()
 	return s
 }
 

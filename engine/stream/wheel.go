@@ -199,7 +199,7 @@ func (w *Wheel) due(p *Player, period, nowMs int64) bool {
 	}
 	held := nowMs - p.flushed
 	if period == 0 {
-		return !p.stream.hasVideo || held >= audioHoldMs
+		return !p.stream.heard.has(Video) || held >= audioHoldMs
 	}
 	// SRS waits for more than mw_msgs messages as well; here that saves the writes of a
 	// sparse stream, for at most holdMaxMs.

@@ -112,8 +112,11 @@ func (e *Engine) Run(ctx context.Context) error {
 	if err := e.loop.boot(client); err != nil {
 		return err
 	}
+	// Ticks go on while clients that were asked to reconnect do so.
+	ticking, endTicks := context.WithCancel(context.WithoutCancel(ctx))
+	defer endTicks()
 	var ticker, accepting sync.WaitGroup
-	ticker.Go(func() { e.loop.tickUntil(stop) })
+	ticker.Go(func() { e.loop.tickUntil(ticking) })
 	go e.watch(stop)
 	for _, l := range e.listeners {
 		accepting.Go(func() { e.accept(stop, l) })
@@ -126,6 +129,11 @@ func (e *Engine) Run(ctx context.Context) error {
 	e.closeListeners()
 	e.shutdown(func() {
 		// Nobody may hand anything to a loop that has gone: its descriptors may be another's.
+		if err == nil {
+			accepting.Wait()
+			e.loop.askToReconnect()
+		}
+		endTicks()
 		ticker.Wait()
 		if !errors.Is(err, ErrLoopStopped) {
 			accepting.Wait()
@@ -146,7 +154,7 @@ func (e *Engine) fail(err error) {
 // readBufferBytes is the loop's one read buffer: a keyframe of a few Mbit/s in one read.
 const readBufferBytes = 64 << 10
 
-// shutdownFor bounds how long the end of all connections may take.
+// shutdownFor bounds how long the end of all connections may take, beside reconnectFor.
 const shutdownFor = 800 * time.Millisecond
 
 // shutdown calls before, which ends what uses the loop, and then ends the loop.
@@ -161,7 +169,7 @@ func (e *Engine) shutdown(before func()) {
 	}()
 	select {
 	case <-done:
-	case <-time.After(shutdownFor):
+	case <-time.After(shutdownFor + reconnectFor):
 		e.opts.Log.Warn("", "the event loop did not end in time")
 	}
 }

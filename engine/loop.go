@@ -139,13 +139,4 @@ func (l *loop) Close(m *member) {
 }
 
 // closeAll ends every connection: the server is stopping.
-func (l *loop) closeAll() {
-	done := make(chan struct{})
-	err := l.post(func() {
-		defer close(done)
-		l.core.CloseAll()
-	})
-	if err == nil {
-		<-done
-	}
-}
+func (l *loop) closeAll() { l.call(l.core.CloseAll) }

@@ -112,7 +112,7 @@ func (s *Session) connect(c *msg.Command) error {
 	}
 	s.client = &client{
 		tcURL: req.TcURL, app: target.App, pageURL: req.PageURL, flashVer: req.FlashVer,
-		objectEncoding: req.ObjectEncoding, vhost: vhost,
+		vhost: vhost, reconnects: req.Capabilities.Has(msg.CapReconnect),
 	}
 	if vhost.InAckBytes > 0 {
 		s.ackWindow = int64(vhost.InAckBytes) // ours to choose, unlike what a peer announces
@@ -129,14 +129,15 @@ func (s *Session) connect(c *msg.Command) error {
 	a.setChunkSize(vhost.ChunkSize)
 	a.body.B = msg.AppendConnectResult(a.body.B, msg.ConnectReply{
 		TransactionID: req.TransactionID, ObjectEncoding: req.ObjectEncoding,
-		ServerVersion: s.env.Version, ClientID: s.ID, PID: os.Getpid(),
+		ServerVersion: s.env.Version, ClientID: s.ID, PID: os.Getpid(), Enhanced: req.Capabilities.Announced,
 	})
 	a.add(msg.CSIDConnection, msg.TypeCommandAMF0, msg.StreamIDControl)
 	a.body.B = msg.AppendOnBWDone(a.body.B)
 	a.add(msg.CSIDConnection, msg.TypeCommandAMF0, msg.StreamIDControl)
 	a.send()
 	s.env.Log.Info(s.ID, "connect", s.withVia(zap.Stringer("addr", s.addr), zap.String("app", target.App),
-		zap.String("tcUrl", req.TcURL), zap.String("flashVer", req.FlashVer), unlessEmpty("pageUrl", req.PageURL))...)
+		zap.String("tcUrl", req.TcURL), zap.String("flashVer", req.FlashVer), unlessEmpty("pageUrl", req.PageURL),
+		unlessEmpty("enhanced", req.Capabilities.String()))...)
 	return nil
 }
 

@@ -4,6 +4,7 @@ package session
 
 import (
 	"encoding/binary"
+	"fmt"
 	"slices"
 	"testing"
 
@@ -243,4 +244,60 @@ func TestVhostSettings(t *testing.T) {
 		t.Errorf("got %v", got)
 	}
 	w.end()
+}
+
+// TestAskToReconnect: who announced that it heeds it is asked, whatever it does, between
+// two messages; nobody is cut off.
+func TestAskToReconnect(t *testing.T) {
+	const code = "NetConnection.Connect.ReconnectRequest"
+	w := newWorld(t, "")
+	connected := func(name string, capsEx int) *peer {
+		p := w.shaken(name)
+		p.feed(p.encode(fmt.Sprintf(`command "connect", 1, {"tcUrl": "rtmp://127.0.0.1/live", "capsEx": %d}`, capsEx)))
+		return p
+	}
+	strange, old := w.shaken("strange"), w.connected("old")
+	unable, idle, enc, eye := connected("unable", 14), connected("idle", 1), connected("enc", 15), connected("eye", 3)
+	enc.feed(enc.command(msg.AppendPublish(nil, 3, "show", msg.PublishLive)))
+	eye.feed(eye.command(msg.AppendPlay(nil, 3, "show", -2000)))
+	refused := connected("refused", 1)
+	refused.feed(refused.command(msg.AppendPublish(nil, 3, "show", msg.PublishLive)))
+	for _, p := range w.peers {
+		p.take()
+	}
+	eye.sock.room = 30 // the frame is under way
+	enc.feed(enc.video(0, keyframe(1, 500)))
+	for _, p := range w.peers {
+		want := p == idle || p == enc || p == eye
+		if got := p.s.AskToReconnect(w.nowMs); got != want {
+			t.Errorf("%s: asked %v, want %v", p.name, got, want)
+		}
+	}
+	w.settle()
+	eye.sock.room = -1
+	w.sleep(500)
+	for _, p := range w.peers {
+		all := p.take()
+		want := []string{code}
+		if p == strange || p == old || p == unable || p == refused {
+			want = nil
+		}
+		if got := codes(all); !slices.Equal(got, want) {
+			t.Errorf("%s got %q, want %q", p.name, got, want)
+		}
+		for _, m := range all {
+			if m.Type == msg.TypeCommandAMF0 && (m.StreamID != 0 || m.CSID != msg.CSIDConnection) {
+				t.Errorf("%s: the request came on chunk stream %d, message stream %d", p.name, m.CSID, m.StreamID)
+			}
+		}
+	}
+	enc.feed(enc.video(40, keyframe(2, 500)))
+	w.sleep(500)
+	if got := media(eye.take()); len(got) != 1 {
+		t.Errorf("the stream does not go on: %q", got)
+	}
+	w.end()
+	if enc.s.AskToReconnect(w.nowMs) {
+		t.Error("a session that has ended was asked")
+	}
 }

@@ -24,6 +24,7 @@ import (
 	"srsd/proto/amf0"
 	"srsd/proto/rtmp/chunk"
 	"srsd/proto/rtmp/handshake"
+	"srsd/proto/rtmp/msg"
 )
 
 // Env is what all sessions of a server share. *loop-owned*, except for what the types of
@@ -147,8 +148,8 @@ type Session struct {
 // client is what connect told about the peer. Immutable.
 type client struct {
 	tcURL, app, pageURL, flashVer string
-	objectEncoding                float64
 	vhost                         *conf.Vhost // of tcUrl; the stream's may differ
+	reconnects                    bool        // heeds a reconnect request
 }
 
 // New starts a session on a socket that the caller reads from.
@@ -285,6 +286,21 @@ func (s *Session) Ended() {
 func (s *Session) Kick(r Reason, detail string, nowMs int64) {
 	s.nowMs = nowMs
 	s.end(r, detail)
+}
+
+// AskToReconnect asks the client to go elsewhere, or to come back later, because the server
+// stops (Enhanced RTMP v2, "Reconnect Request"). It returns whether the client said that it
+// heeds that. Whatever it does goes on until it is closed.
+func (s *Session) AskToReconnect(nowMs int64) bool {
+	s.nowMs = nowMs
+	if s.client == nil || !s.client.reconnects || s.phase == phaseLinger || s.settle() {
+		return false
+	}
+	a := s.answer()
+	a.body.B = msg.AppendOnStatus(a.body.B, msg.StatusReconnectRequest, "")
+	a.add(msg.CSIDConnection, msg.TypeCommandAMF0, msg.StreamIDControl)
+	a.send()
+	return true
 }
 
 // Close tears the session down. It must be called exactly once, before the descriptor is

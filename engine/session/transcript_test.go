@@ -218,6 +218,12 @@ func fromJSON(v any) amf0.Value {
 		return amf0.Boolean(v)
 	case string:
 		return amf0.String(v)
+	case []any:
+		out := amf0.StrictArray{}
+		for _, one := range v {
+			out = append(out, fromJSON(one))
+		}
+		return out
 	case map[string]any:
 		o := amf0.Object{}
 		for _, k := range slices.Sorted(mapKeys(v)) {
@@ -302,6 +308,12 @@ func amfText(v amf0.Value) string {
 		return "{" + propertiesText(v) + "}"
 	case amf0.ECMAArray:
 		return "[" + propertiesText(v) + "]"
+	case amf0.StrictArray:
+		out := make([]string, len(v))
+		for i, one := range v {
+			out[i] = amfText(one)
+		}
+		return "(" + strings.Join(out, ", ") + ")"
 	default:
 		return fmt.Sprintf("%T", v)
 	}

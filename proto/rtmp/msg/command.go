@@ -109,13 +109,14 @@ type Connect struct {
 	SwfURL         string
 	FlashVer       string
 	ObjectEncoding float64 // 0 (AMF0) if absent; echoed, may be any number
+	Capabilities   Capabilities
 	// Args is the optional object after the command object; nil if there is none.
 	Args amf0.Value
 }
 
 // ParseConnect reads a connect command. Errors: ErrNotConnect, ErrNoTcURL.
 //
-// Source: RTMP 1.0 §7.2.1.1.
+// Source: RTMP 1.0 §7.2.1.1; Enhanced RTMP v2, "Enhancing NetConnection connect Command".
 func ParseConnect(c Command) (Connect, error) {
 	if c.Name != CommandConnect {
 		return Connect{}, ErrNotConnect
@@ -134,6 +135,7 @@ func ParseConnect(c Command) (Connect, error) {
 	out.SwfURL, _ = amf0.GetString(object, "swfUrl")
 	out.FlashVer, _ = amf0.GetString(object, "flashVer")
 	out.ObjectEncoding, _ = amf0.GetNumber(object, "objectEncoding")
+	out.Capabilities = parseCapabilities(object)
 	if _, ok := amf0.AsProperties(c.Arg(1)); ok {
 		out.Args = c.Arg(1)
 	}

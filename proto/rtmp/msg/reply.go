@@ -20,13 +20,17 @@ type ConnectReply struct {
 	ServerVersion  string
 	ClientID       string // names the connection in the server's log
 	PID            int    // of the server's process
+	// Enhanced: say what the server can do of Enhanced RTMP. Clients that announced nothing
+	// need not get to see properties that they do not know.
+	Enhanced bool
 }
 
 // AppendConnectResult appends the `_result` that accepts a connect command
 // (message type 20, CSIDConnection, stream id 0).
 //
 // Source: RTMP 1.0 §7.2.1.1; properties as SRS sends them, its signature keys
-// replaced by srsd_version, srsd_id and srsd_pid.
+// replaced by srsd_version, srsd_id and srsd_pid; Enhanced RTMP v2, "Enhancing
+// NetConnection connect Command".
 func AppendConnectResult(dst []byte, r ConnectReply) []byte {
 	dst = appendCommandStart(dst, CommandResult, r.TransactionID)
 
@@ -34,6 +38,9 @@ func AppendConnectResult(dst []byte, r ConnectReply) []byte {
 	dst = appendStringProperty(dst, "fmsVer", fmsVer)
 	dst = appendNumberProperty(dst, "capabilities", capabilities)
 	dst = appendNumberProperty(dst, "mode", connectMode)
+	if r.Enhanced {
+		dst = appendCapabilities(dst)
+	}
 	dst = amf0.AppendObjectEnd(dst)
 
 	dst = StatusConnectSuccess.appendInfoStart(dst, "")

@@ -31,6 +31,14 @@ func status(level, code, description string) string {
 	return property("level", level) + property("code", code) + property("description", description)
 }
 
+// forwards is an info map's properties: CanForward, 4, for each codec.
+func forwards(names ...string) (out string) {
+	for _, name := range names {
+		out += key(name) + "\x00\x40\x10\x00\x00\x00\x00\x00\x00"
+	}
+	return out
+}
+
 func TestReplies(t *testing.T) {
 	onStatus := text("onStatus") + zero + null + "\x03"
 	details, clientID := property("details", "stream"), property("clientid", "ASAICiss")
@@ -50,6 +58,31 @@ func TestReplies(t *testing.T) {
 				"\x03" + status("status", "NetConnection.Connect.Success", "Connection succeeded") + key("objectEncoding") + three +
 				key("data") + "\x08\x00\x00\x00\x04" + property("version", "3,5,3,888") + property("srsd_version", "1.2") +
 				property("srsd_id", "abcd1234") + key("srsd_pid") + one + objectEnd + objectEnd,
+		},
+		{
+			"connect _result for a client of Enhanced RTMP",
+			AppendConnectResult(nil, ConnectReply{
+				TransactionID: 1, ObjectEncoding: 3, ServerVersion: "1.2", ClientID: "abcd1234", PID: 1, Enhanced: true,
+			}),
+			text("_result") + one +
+				"\x03" + property("fmsVer", "FMS/3,5,3,888") + key("capabilities") + "\x00\x40\x5f\xc0\x00\x00\x00\x00\x00" +
+				key("mode") + one +
+				key("fourCcList") + "\x0a\x00\x00\x00\x0d" + text("avc1") + text("hvc1") + text("av01") + text("vp08") +
+				text("vp09") + text("vvc1") + text("mp4a") + text(".mp3") + text("Opus") + text("fLaC") + text("ac-3") +
+				text("ec-3") + text("*") +
+				key("videoFourCcInfoMap") + "\x03" + forwards("avc1", "hvc1", "av01", "vp08", "vp09", "vvc1", "*") +
+				objectEnd +
+				key("audioFourCcInfoMap") + "\x03" + forwards("mp4a", ".mp3", "Opus", "fLaC", "ac-3", "ec-3", "*") +
+				objectEnd +
+				key("capsEx") + "\x00\x40\x2e\x00\x00\x00\x00\x00\x00" + objectEnd +
+				"\x03" + status("status", "NetConnection.Connect.Success", "Connection succeeded") + key("objectEncoding") + three +
+				key("data") + "\x08\x00\x00\x00\x04" + property("version", "3,5,3,888") + property("srsd_version", "1.2") +
+				property("srsd_id", "abcd1234") + key("srsd_pid") + one + objectEnd + objectEnd,
+		},
+		{
+			"reconnect request", AppendOnStatus(nil, StatusReconnectRequest, ""),
+			onStatus + status("status", "NetConnection.Connect.ReconnectRequest", "The server stops, please reconnect.") +
+				objectEnd,
 		},
 		{
 			"connect _error", AppendConnectError(nil, 1, "no such vhost"),

@@ -25,6 +25,7 @@ const (
 	StatusUnpublishSuccess
 	StatusConnectSuccess
 	StatusConnectRejected
+	StatusReconnectRequest // of the connection: on CSIDConnection and StreamIDControl
 	statusCount
 )
 
@@ -67,6 +68,9 @@ var statusTexts = [statusCount]statusText{
 	StatusUnpublishSuccess:    {levelStatus, "NetStream.Unpublish.Success", "Stream is now unpublished", false, true},
 	StatusConnectSuccess:      {levelStatus, "NetConnection.Connect.Success", "Connection succeeded", false, false},
 	StatusConnectRejected:     {levelError, "NetConnection.Connect.Rejected", "Connection rejected.", false, false},
+	StatusReconnectRequest: {
+		levelStatus, "NetConnection.Connect.ReconnectRequest", "The server stops, please reconnect.", false, false,
+	},
 }
 
 // text returns the row of s. A value that is not in the list reads as
@@ -98,11 +102,13 @@ func (s Status) appendInfoStart(dst []byte, description string) []byte {
 }
 
 // AppendOnStatus appends the body of an onStatus command (message type 20, chunk
-// stream CSIDStream, stream id StreamIDMedia).
+// stream CSIDStream, stream id StreamIDMedia; CSIDConnection and StreamIDControl for
+// what concerns the connection).
 //
 //	description  in: text for a person, "" for the usual one of s; <= 64 KiB
 //
-// Source: RTMP 1.0 §7.2.2; the properties are those SRS sends.
+// Source: RTMP 1.0 §7.2.2; the properties are those SRS sends. Enhanced RTMP v2,
+// "Reconnect Request"; without tcUrl the client comes back to where it was.
 func AppendOnStatus(dst []byte, s Status, description string) []byte {
 	t := s.text()
 	dst = appendCommandStart(dst, CommandOnStatus, 0)

@@ -48,12 +48,12 @@ type recipe struct {
 // recipes by name. 4 s of a test picture, or of a tone.
 var recipes = map[string]recipe{
 	"avc": {"-c:v libx264 -preset ultrafast -bf 0 -g 25 -sc_threshold 0 -x264-params aud=1 -f h264", splitAVC},
-	"hevc": {"-c:v libx265 -preset ultrafast -x265-params keyint=25:min-keyint=25:scenecut=0:bframes=0:aud=1:log-level=error" +
+	"hevc": {"-c:v libx265 -preset ultrafast" +
+		" -x265-params keyint=25:min-keyint=25:scenecut=0:bframes=0:aud=1:log-level=error" +
 		" -f hevc", splitHEVC},
-	"av1": {"-c:v libaom-av1 -usage realtime -cpu-used 8 -lag-in-frames 0 -g 25 -keyint_min 25 -f ivf", splitAV1},
-	"vp9": {"-c:v libvpx-vp9 -deadline realtime -cpu-used 8 -lag-in-frames 0 -auto-alt-ref 0 -g 25 -keyint_min 25 -f ivf",
-		func(t *testing.T, e *elementary, out []byte) { splitIVF(t, e, out); e.codec = &codecs.VP9{} }},
-	"vp8":  {"-c:v libvpx -deadline realtime -cpu-used 8 -lag-in-frames 0 -auto-alt-ref 0 -g 25 -keyint_min 25 -f ivf", splitIVF},
+	"av1":  {"-c:v libaom-av1 -usage realtime -cpu-used 8 -lag-in-frames 0 -g 25 -keyint_min 25 -f ivf", splitAV1},
+	"vp9":  {"-c:v libvpx-vp9" + vpxArgs, splitVP9},
+	"vp8":  {"-c:v libvpx" + vpxArgs, splitIVF},
 	"opus": {"-ar 48000 -ac 2 -c:a libopus -f ogg", splitOpus},
 	"flac": {"-ar 44100 -c:a flac -f ogg", splitFLAC},
 	"ac3":  {"-ar 48000 -c:a ac3 -f ac3", splitAC3},
@@ -62,8 +62,13 @@ var recipes = map[string]recipe{
 	"mp3":  {"-ar 44100 -c:a libmp3lame -id3v2_version 0 -write_xing 0 -f mp3", splitMP3},
 	"alaw": {"-ar 8000 -c:a pcm_alaw -f alaw", splitPCM(160, &codecs.G711{ChannelCount: 1})},
 	"ulaw": {"-ar 8000 -c:a pcm_mulaw -f mulaw", splitPCM(160, &codecs.G711{MULaw: true, ChannelCount: 1})},
-	"lpcm": {"-ar 44100 -c:a pcm_s16be -f s16be", splitPCM(1764, &codecs.LPCM{BitDepth: 16, SampleRate: 44100, ChannelCount: 1})},
+	"lpcm": {
+		"-ar 44100 -c:a pcm_s16be -f s16be",
+		splitPCM(1764, &codecs.LPCM{BitDepth: 16, SampleRate: 44100, ChannelCount: 1}),
+	},
 }
+
+const vpxArgs = " -deadline realtime -cpu-used 8 -lag-in-frames 0 -auto-alt-ref 0 -g 25 -keyint_min 25 -f ivf"
 
 // elementaries remembers what was made.
 var elementaries struct {
@@ -106,7 +111,7 @@ func makeElementary(t *testing.T, name string) *elementary {
 
 // splitNALUs takes an Annex B byte stream apart at the access unit delimiters.
 func splitNALUs(e *elementary, out []byte, isDelimiter func(nalu []byte) bool) (nalus [][]byte) {
-	for _, part := range bytes.Split(out, []byte{0, 0, 1}) {
+	for part := range bytes.SplitSeq(out, []byte{0, 0, 1}) {
 		nalu := bytes.TrimRight(part, "\x00") // zero bytes before a start code
 		if len(nalu) == 0 {
 			continue
@@ -152,6 +157,11 @@ func splitIVF(t *testing.T, e *elementary, out []byte) {
 		e.units = append(e.units, [][]byte{b[frameHeader:size]})
 		b = b[size:]
 	}
+}
+
+func splitVP9(t *testing.T, e *elementary, out []byte) {
+	splitIVF(t, e, out)
+	e.codec = &codecs.VP9{}
 }
 
 func splitAV1(t *testing.T, e *elementary, out []byte) {
@@ -251,9 +261,11 @@ func splitAAC(t *testing.T, e *elementary, out []byte) {
 	for _, p := range packets {
 		e.units = append(e.units, [][]byte{p.AU})
 	}
-	e.codec = &codecs.MPEG4Audio{Config: &mpeg4audio.AudioSpecificConfig{
-		Type: packets[0].Type, SampleRate: 44100, ChannelConfig: 1, ChannelCount: 1,
-	}}
+	config := &mpeg4audio.AudioSpecificConfig{}
+	if err := config.Unmarshal([]byte{0x12, 0x08}); err != nil { // LC, 44100 Hz, mono
+		t.Fatal(err)
+	}
+	e.codec = &codecs.MPEG4Audio{Config: config}
 	e.step = 1024 * time.Second / 44100
 }
 

@@ -31,7 +31,7 @@ func TestEnhanced(t *testing.T) {
 			t.Parallel()
 			srv := startServer(t, settings{})
 			var all []*elementary
-			for _, name := range strings.Fields(names) {
+			for name := range strings.FieldsSeq(names) {
 				all = append(all, makeElementary(t, name))
 			}
 			witness := rawPlay(t, srv, "live", "enhanced")
@@ -45,7 +45,7 @@ func TestEnhanced(t *testing.T) {
 			late := playTracks(t, srv, "enhanced")
 			pause(settle)
 			p.sendUntil(t, time.Hour)
-			waiting.check(t, all, func(e *elementary, got []string) (from int) { return 0 })
+			waiting.check(t, all, func(*elementary, []string) (from int) { return 0 })
 			late.check(t, all, func(e *elementary, got []string) (from int) {
 				if e.codec.IsVideo() {
 					return keyEvery

@@ -6,6 +6,7 @@ import (
 	"crypto/md5"
 	"encoding/hex"
 	"fmt"
+	"slices"
 )
 
 // track tells audio from video; srsd relays one of each.
@@ -79,6 +80,10 @@ const (
 	codecAAC = 10
 )
 
+// oldVideo are the codecs before AVC, whose header has one byte: Sorenson H.263, Screen
+// video, VP6, VP6 with alpha, Screen video 2.
+var oldVideo = []byte{2, 3, 4, 5, 6}
+
 // toPacket reduces an audio or video message. ok is false for what carries no
 // media: other types, empty bodies, the AVC end of sequence.
 func toPacket(typ byte, tsMs uint32, body []byte) (p packet, ok bool) {
@@ -92,6 +97,9 @@ func toPacket(typ byte, tsMs uint32, body []byte) (p packet, ok bool) {
 		p.key = body[0]>>4 == 1 && !p.header
 		p.ctsMs = int64(int32(uint32(body[2])<<24|uint32(body[3])<<16|uint32(body[4])<<8) >> 8)
 		body = body[5:]
+	case typ == typeVideo && len(body) > 1 && body[0]&0x80 == 0 && slices.Contains(oldVideo, body[0]&0x0f):
+		p.track, p.key = video, body[0]>>4 == 1
+		body = body[1:]
 	case typ == typeAudio && len(body) > 2 && body[0]>>4 == codecAAC:
 		p.track, p.header = audio, body[1] == 0
 		body = body[2:]

@@ -193,6 +193,39 @@ func TestShutdownWithoutWaiting(t *testing.T) {
 	eventually(t, "the count", func() bool { return s.log.count("have reconnected clients=1 others=0") == 1 })
 }
 
+// TestCodecLines: the log tells the codec of each track, and of those without a sequence
+// header, once; and that there are more headers than are kept.
+func TestCodecLines(t *testing.T) {
+	s := start(t, "", "")
+	enc := s.dial().publish("tracks")
+	for range 2 {
+		enc.audio(0, []byte("\x95\x00ac-3\x02"))
+		enc.video(0, []byte("\x90vvc1record"))
+		enc.video(0, []byte("\x96\x20vp08\x04\x00\x00\x00zzzz\x05\x00\x00\x01?"))
+		enc.audio(0, []byte("\x72g711"))
+	}
+	other := s.dial().publish("old")
+	other.audio(0, []byte("\x72g711"))
+	other.video(0, []byte("\x14vp6"))
+	other.video(40, []byte("\x24vp6"))
+	for _, want := range []string{
+		"codec stream=/live/tracks is=AC3 track=2", "codec stream=/live/tracks is=VVC\n",
+		"codec stream=/live/tracks is=VP8 track=4", "codec stream=/live/tracks is=zzzz track=5",
+		`codec stream=/live/old is="G711A 8000 Hz mono"`, "codec stream=/live/old is=VP6\n",
+	} {
+		eventually(t, want, func() bool { return s.log.count(want) == 1 })
+	}
+	for id := range byte(100) {
+		enc.video(0, []byte{0x96, 0x00, 'h', 'v', 'c', '1', id, 1})
+	}
+	enc.ping(7)
+	enc.next("the pong", func(m heard) bool { return m.Type == msg.TypeUserControl && strings.HasSuffix(m.body, "\x07") })
+	eventually(t, "one warning", func() bool { return s.log.count("players to come do not get all sequence headers") == 1 })
+	if n := s.log.count("codec stream=/live/tracks"); n != 20 {
+		t.Errorf("%d codec lines of one publisher, want 20", n)
+	}
+}
+
 // TestWatch: a loop that has ended, or hangs, ends Run with an error.
 func TestWatch(t *testing.T) {
 	quick := func(e *Engine) { e.lifeSign = 10 * time.Millisecond }

@@ -163,7 +163,7 @@ const serverName = "srsd"
 func (s *Session) published() {
 	p := s.publish
 	p.heardMs = s.nowMs
-	if p.stream.HeaderChanged() && p.codecLines < codecLinesMax {
+	if p.stream.HeaderChanged() {
 		s.describe()
 	}
 }
@@ -174,26 +174,32 @@ const codecLinesMax = 20
 // describe logs what is being published, whenever a sequence header says something new.
 func (s *Session) describe() {
 	p := s.publish
-	p.stream.NewHeaders(func(t stream.Track, payload []byte) {
-		if t == stream.Audio {
-			all, _ := codec.ParseAudio(payload)
-			for _, a := range all {
-				s.codecLine(t, a.Track, a.String())
-			}
-			return
-		}
-		all, _ := codec.ParseVideo(payload, p.vhost.Publish.TryAnnexBFirst)
-		for _, v := range all {
-			if !p.vhost.Publish.ParseSPS {
-				v = codec.Video{Track: v.Track, Codec: v.Codec}
-			}
-			s.codecLine(t, v.Track, v.String())
-		}
-	})
+	if p.codecLines < codecLinesMax {
+		p.stream.NewHeaders(s.describeHeader)
+	}
 	if p.stream.Unkept > 0 && !p.unkept {
 		p.unkept = true
 		s.env.Log.Warn(s.ID, "too many tracks, or too long headers: players to come do not get all sequence headers",
 			zap.String("stream", p.stream.Name))
+	}
+}
+
+// describeHeader says what the tracks of one header are.
+func (s *Session) describeHeader(t stream.Track, payload []byte) {
+	if t == stream.Audio {
+		all, _ := codec.ParseAudio(payload)
+		for _, a := range all {
+			s.codecLine(t, a.Track, a.String())
+		}
+		return
+	}
+	c := &s.publish.vhost.Publish
+	all, _ := codec.ParseVideo(payload, c.TryAnnexBFirst)
+	for _, v := range all {
+		if !c.ParseSPS {
+			v = codec.Video{Track: v.Track, Codec: v.Codec}
+		}
+		s.codecLine(t, v.Track, v.String())
 	}
 }
 

@@ -40,6 +40,8 @@ type Engine struct {
 	connections atomic.Int64 // accepted and not closed yet
 	fatal       chan error
 	lifeSign    time.Duration // how often watch looks for a sign of life
+
+	reconnectFor time.Duration // see askToReconnect
 }
 
 // ErrLoopStopped says that the event loop does not answer any more. The process must end: a
@@ -52,7 +54,7 @@ func New(opts Options) (*Engine, error) {
 	if err := CheckFiles(opts.Config.MaxConnections, opts.Limits.FDReserve); err != nil {
 		return nil, err
 	}
-	e := &Engine{opts: opts, fatal: make(chan error, 1), lifeSign: time.Second}
+	e := &Engine{opts: opts, fatal: make(chan error, 1), lifeSign: time.Second, reconnectFor: reconnectFor}
 	e.loop = newLoop(e)
 	for _, address := range opts.Config.Listen {
 		l, err := listen(address)
@@ -169,7 +171,7 @@ func (e *Engine) shutdown(before func()) {
 	}()
 	select {
 	case <-done:
-	case <-time.After(shutdownFor + reconnectFor):
+	case <-time.After(shutdownFor + e.reconnectFor):
 		e.opts.Log.Warn("", "the event loop did not end in time")
 	}
 }

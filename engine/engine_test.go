@@ -119,78 +119,72 @@ func TestShutdown(t *testing.T) {
 	eventually(t, "201 lines of log", func() bool { return s.log.count("reason=shutdown") == 201 })
 }
 
-// TestShutdownAsksToReconnect: clients that announced that they heed it are asked to
-// reconnect, and served until they have; the others are ended with the server. Who neither
-// reads nor leaves does not hold it up.
-func TestShutdownAsksToReconnect(t *testing.T) {
-	s := start(t, "", "")
-	enhanced := func() *client {
-		c := s.dial()
-		body := amf0.AppendNumber(amf0.AppendString(nil, msg.CommandConnect), 1)
-		c.command(amf0.Append(body, amf0.Object{
-			{Key: "tcUrl", Value: amf0.String("rtmp://127.0.0.1/live")}, {Key: "capsEx", Value: amf0.Number(1)},
-		}))
-		return c
-	}
-	enc, stays, leaves := enhanced(), enhanced(), enhanced()
-	enc.command(msg.AppendPublish(nil, 3, "show", msg.PublishLive))
-	enc.await("NetStream.Publish.Start")
-	old := s.dial().play("show")
-	for _, c := range []*client{stays, leaves} {
-		c.command(msg.AppendPlay(nil, 3, "show", -2000))
-		c.await("NetStream.Play.Start")
-	}
-	enc.video(0, keyframe(1, 1000))
-	old.frame()
-
-	begin := time.Now()
-	s.stop()
-	enc.await("NetConnection.Connect.ReconnectRequest")
-	leaves.await("NetConnection.Connect.ReconnectRequest")
-	enc.video(40, keyframe(2, 1000)) // until its next group of pictures begins, it says
-	if m := old.frame(); m.Timestamp != 40 {
-		t.Errorf("the stream does not go on: a frame of %d ms came", m.Timestamp)
-	}
-	_ = leaves.conn.Close()
-	_ = enc.conn.Close()
-	if err := s.wait(); err != nil {
-		t.Errorf("Run: %v", err)
-	}
-	if d := time.Since(begin); d < reconnectFor || d > reconnectFor+time.Second {
-		t.Errorf("it took %v", d)
-	}
-	stays.await("NetConnection.Connect.ReconnectRequest")
-	stays.ended()
-	for old.read() {
-	}
-	for _, m := range old.got {
-		if strings.Contains(m.body, "ReconnectRequest") {
-			t.Error("a client that announced nothing was asked to reconnect")
-		}
-	}
-	for _, want := range []string{
-		"asking clients to reconnect clients=3 within=500ms", "have reconnected clients=2 others=1",
-	} {
-		eventually(t, want, func() bool { return s.log.count(want) == 1 })
-	}
-}
-
-// TestShutdownWithoutWaiting: it ends as soon as all who were asked are gone.
-func TestShutdownWithoutWaiting(t *testing.T) {
-	s := start(t, "", "")
+// enhanced returns a client that has connected, and heeds a reconnect request.
+func (s *server) enhanced() *client {
+	s.t.Helper()
 	c := s.dial()
 	body := amf0.AppendNumber(amf0.AppendString(nil, msg.CommandConnect), 1)
 	c.command(amf0.Append(body, amf0.Object{
 		{Key: "tcUrl", Value: amf0.String("rtmp://127.0.0.1/live")}, {Key: "capsEx", Value: amf0.Number(1)},
 	}))
 	c.await("Connect.Success")
+	return c
+}
+
+// TestShutdownAsksToReconnect: clients that announced that they heed it are asked to
+// reconnect, and streams go on until they have.
+func TestShutdownAsksToReconnect(t *testing.T) {
+	s := start(t, "", "", func(e *Engine) { e.reconnectFor = patience })
+	enc, eye, idle := s.enhanced(), s.enhanced(), s.enhanced()
+	enc.command(msg.AppendPublish(nil, 3, "show", msg.PublishLive))
+	enc.await("NetStream.Publish.Start")
+	old := s.dial().play("show")
+	eye.command(msg.AppendPlay(nil, 3, "show", -2000))
+	eye.await("NetStream.Play.Start")
+	enc.video(0, keyframe(1, 1000))
+	old.frame()
 	s.stop()
-	c.await("NetConnection.Connect.ReconnectRequest")
-	_ = c.conn.Close()
+	for _, c := range []*client{enc, eye, idle} {
+		c.await("NetConnection.Connect.ReconnectRequest")
+	}
+	enc.video(40, keyframe(2, 1000)) // as it may do up to its next group of pictures
+	if m := old.frame(); m.Timestamp != 40 {
+		t.Errorf("the stream does not go on: a frame of %d ms came", m.Timestamp)
+	}
+	for _, c := range []*client{eye, enc, idle} {
+		_ = c.conn.Close()
+	}
 	if err := s.wait(); err != nil {
 		t.Errorf("Run: %v", err)
 	}
-	eventually(t, "the count", func() bool { return s.log.count("have reconnected clients=1 others=0") == 1 })
+	old.ended()
+	for _, m := range old.got {
+		if strings.Contains(m.body, "ReconnectRequest") {
+			t.Error("a client that announced nothing was asked to reconnect")
+		}
+	}
+	for _, want := range []string{"asking clients to reconnect clients=3", "have reconnected clients=3 others=0"} {
+		eventually(t, want, func() bool { return s.log.count(want) == 1 })
+	}
+}
+
+// TestShutdownOfThoseWhoStay: who was asked and neither reads nor leaves is ended like
+// everybody else; the request lies in its socket.
+func TestShutdownOfThoseWhoStay(t *testing.T) {
+	s := start(t, "", "")
+	c := s.enhanced()
+	begin := time.Now()
+	s.stop()
+	if err := s.wait(); err != nil {
+		t.Errorf("Run: %v", err)
+	}
+	if d := time.Since(begin); d < reconnectFor {
+		t.Errorf("it had %v to leave", d)
+	}
+	c.await("NetConnection.Connect.ReconnectRequest")
+	c.ended()
+	eventually(t, "the count", func() bool { return s.log.count("have reconnected clients=0 others=1") == 1 })
+	eventually(t, "its end", func() bool { return s.log.count("reason=shutdown") == 1 })
 }
 
 // TestCodecLines: the log tells the codec of each track, and of those without a sequence

@@ -8,11 +8,11 @@ import (
 	"go.uber.org/zap"
 )
 
-// How long clients that were asked to reconnect have for it before the server ends them
-// like all others, and how often it is looked whether they are gone. Nobody is cut off
-// meanwhile: streams go on.
 const (
-	reconnectFor  = 500 * time.Millisecond
+	// reconnectFor is how long clients that were asked to reconnect have for it before the
+	// server ends them like all others. Nobody is cut off meanwhile: streams go on.
+	reconnectFor = 500 * time.Millisecond
+	// reconnectLook is how often it is looked whether they are gone.
 	reconnectLook = 20 * time.Millisecond
 	// reconnectBatch is how many clients are asked in one go of the loop: some ms.
 	reconnectBatch = 500
@@ -32,9 +32,9 @@ func (l *loop) askToReconnect() {
 	if len(asked) == 0 {
 		return
 	}
-	log := l.engine.opts.Log
-	log.Info("", "asking clients to reconnect", zap.Int("clients", len(asked)), zap.Duration("within", reconnectFor))
-	left, over := 0, time.After(reconnectFor)
+	log, within := l.engine.opts.Log, l.engine.reconnectFor
+	log.Info("", "asking clients to reconnect", zap.Int("clients", len(asked)), zap.Duration("within", within))
+	left, over := 0, time.After(within)
 	look := time.NewTicker(reconnectLook)
 	defer look.Stop()
 	for waiting := true; waiting && left < len(asked); {

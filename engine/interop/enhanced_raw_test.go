@@ -10,7 +10,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 )
 
 // part is one message of a script, and what it is to a player that comes later.
@@ -283,14 +282,12 @@ func TestReconnectRequest(t *testing.T) {
 			t.Errorf("the request came on message stream %d, want that of the connection, 0", m.msid)
 		}
 	}
-	// Streams go on until the clients have left, or time is up.
-	player.waitMedia(t, player.mark(), video, 2)
 	player.close()
-	if code, ended := srv.wait(3 * time.Second); !ended || code != 0 {
+	if code, ended := srv.wait(3 * replyWithin); !ended || code != 0 {
 		t.Errorf("ended %v, exit code %d", ended, code)
 	}
-	pub.waitClosedAny(t, time.Second)
-	old.waitClosedAny(t, time.Second)
+	pub.waitClosedAny(t, 2*replyWithin)
+	old.waitClosedAny(t, 2*replyWithin)
 	events, _ := old.log()
 	if slices.ContainsFunc(events, isStatus(code)) {
 		t.Error("a client that announced nothing was asked to reconnect")

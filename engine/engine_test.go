@@ -214,7 +214,8 @@ func TestCodecLines(t *testing.T) {
 	}
 	enc.ping(7)
 	enc.next("the pong", func(m heard) bool { return m.Type == msg.TypeUserControl && strings.HasSuffix(m.body, "\x07") })
-	eventually(t, "one warning", func() bool { return s.log.count("players to come do not get all sequence headers") == 1 })
+	const warning = "players to come do not get all sequence headers"
+	eventually(t, "one warning", func() bool { return s.log.count(warning) == 1 })
 	if n := s.log.count("codec stream=/live/tracks"); n != 20 {
 		t.Errorf("%d codec lines of one publisher, want 20", n)
 	}

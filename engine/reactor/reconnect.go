@@ -6,12 +6,14 @@ package reactor
 // because the server stops. It appends them to asked.
 func (r *Reactor) AskToReconnect(members, asked []*Member) []*Member {
 	for _, m := range members {
-		heeds := false
-		if r.guard(m, func(nowMs int64) bool { heeds = m.Session.AskToReconnect(nowMs); return false }) {
-			r.host.Close(m)
+		ask := func(nowMs int64) (closeNow bool) {
+			if m.AskToReconnect(nowMs) {
+				asked = append(asked, m)
+			}
+			return false
 		}
-		if heeds {
-			asked = append(asked, m)
+		if r.guard(m, ask) {
+			r.host.Close(m)
 		}
 	}
 	r.settleAll()

@@ -95,6 +95,27 @@ func (s *server) accepts() bool {
 	return c.Close() == nil
 }
 
+// countLog is how often text stands in the server's log.
+func (s *server) countLog(text string) int { return strings.Count(s.out.String(), text) }
+
+// awaitLog waits until text stands in the log n times.
+func (s *server) awaitLog(t *testing.T, text string, n int, limit time.Duration) {
+	t.Helper()
+	if !eventually(limit, func() bool { return s.countLog(text) >= n }) {
+		t.Fatalf("log has %q %d times after %v; want %d\n%s", text, s.countLog(text), limit, n, s.out.tail())
+	}
+}
+
+// awaitPlay calls start and waits until one more player of path, app and stream, has joined: for
+// peers that do not tell themselves.
+func (s *server) awaitPlay(t *testing.T, path string, start func()) {
+	t.Helper()
+	text := " play stream=/" + path + " "
+	n := s.countLog(text)
+	start()
+	s.awaitLog(t, text, n+1, joinWithin)
+}
+
 // mustStop sends sig and demands exit code 0 within stopWithin.
 func (s *server) mustStop(t *testing.T, sig syscall.Signal) {
 	t.Helper()

@@ -39,8 +39,8 @@ var (
 	ErrCommandName = errors.New("msg: command has no name")
 	// ErrNotConnect: the command is not connect, or has no command object.
 	ErrNotConnect = errors.New("msg: not a connect command")
-	// ErrNoTcURL: the command object of connect has no tcUrl.
-	ErrNoTcURL = errors.New("msg: connect has no tcUrl")
+	// ErrNoTcURL: the command object of connect has neither tcUrl nor app.
+	ErrNoTcURL = errors.New("msg: connect has neither tcUrl nor app")
 )
 
 // Command is a decoded command message.
@@ -103,8 +103,10 @@ type Connect struct {
 	TransactionID float64
 	// App is kept for the log. The application is taken from TcURL alone, so that
 	// a connect in which the two disagree has one meaning.
-	App            string
-	TcURL          string // not empty
+	App string
+	// TcURL is not empty. A client that sent App alone gets one that is made of it, with
+	// DefaultVhost as the host, which it did not name.
+	TcURL          string
 	PageURL        string
 	SwfURL         string
 	FlashVer       string
@@ -126,11 +128,14 @@ func ParseConnect(c Command) (Connect, error) {
 		return Connect{}, ErrNotConnect
 	}
 	out := Connect{TransactionID: c.TransactionID}
+	out.App, _ = amf0.GetString(object, "app")
 	out.TcURL, _ = amf0.GetString(object, "tcUrl")
 	if out.TcURL == "" {
-		return Connect{}, ErrNoTcURL
+		if out.App == "" {
+			return Connect{}, ErrNoTcURL
+		}
+		out.TcURL = "rtmp://" + DefaultVhost + "/" + out.App
 	}
-	out.App, _ = amf0.GetString(object, "app")
 	out.PageURL, _ = amf0.GetString(object, "pageUrl")
 	out.SwfURL, _ = amf0.GetString(object, "swfUrl")
 	out.FlashVer, _ = amf0.GetString(object, "flashVer")

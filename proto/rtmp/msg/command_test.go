@@ -146,7 +146,12 @@ func TestParseConnect(t *testing.T) {
 			{Key: "pageUrl", Value: amf0.Undefined{}},
 			{Key: "objectEncoding", Value: amf0.String("3")},
 		}}}, Connect{TransactionID: 1, TcURL: "rtmp://h/live"}, nil},
-		{"no tcUrl", Command{"connect", 1, []amf0.Value{full[:2]}}, Connect{}, ErrNoTcURL},
+		{
+			"no tcUrl", Command{"connect", 1, []amf0.Value{amf0.Object{{Key: "app", Value: amf0.String("live?k=v")}}}},
+			Connect{TransactionID: 1, App: "live?k=v", TcURL: "rtmp://__defaultVhost__/live?k=v"},
+			nil,
+		},
+		{"neither tcUrl nor app", Command{"connect", 1, []amf0.Value{amf0.Object{}}}, Connect{}, ErrNoTcURL},
 		{
 			"empty tcUrl",
 			Command{"connect", 1, []amf0.Value{amf0.Object{{Key: "tcUrl", Value: amf0.String("")}}}},

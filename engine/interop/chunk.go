@@ -17,6 +17,7 @@ const (
 	typeUserControl  = 4
 	typeWindowAck    = 5
 	typeBandwidth    = 6
+	typeDataAMF3     = 15
 	typeCommandAMF3  = 17
 	typeCommand      = 20
 	typeAggregate    = 22
@@ -191,12 +192,15 @@ func (c *chunkReader) readHeader(s *chunkIn, format byte) error {
 
 func uint24(b []byte) uint32 { return uint32(b[0])<<16 | uint32(b[1])<<8 | uint32(b[2]) }
 
-// chunkWriter turns messages into chunks. compress selects fmt 1 to 3 where the
-// previous message of the csid allows it; otherwise every message begins with fmt 0.
+// chunkWriter turns messages into chunks. Unless it is told otherwise every message
+// begins with fmt 0.
 type chunkWriter struct {
-	size     int
-	compress bool
-	last     map[uint32]chunkOut
+	size      int
+	compress  bool // fmt 1 to 3 where the previous message of the csid allows it
+	freshFmt1 bool // the first message of a csid has fmt 1, the time as its delta
+	omitExt   bool // fmt 3 does not repeat the extended timestamp
+	wideCSID  bool // csids from 64 on take three bytes, whether they need them or not
+	last      map[uint32]chunkOut
 }
 
 // chunkOut is what the previous message of a csid said.
@@ -214,7 +218,7 @@ func newChunkWriter() *chunkWriter {
 func (c *chunkWriter) append(dst []byte, m message) []byte {
 	format, stamp := c.format(m)
 	field := min(stamp, extendedTime)
-	dst = appendBasic(dst, format, m.csid)
+	dst = c.appendBasic(dst, format, m.csid)
 	if format < 3 {
 		dst = append(dst, byte(field>>16), byte(field>>8), byte(field))
 	}
@@ -225,7 +229,7 @@ func (c *chunkWriter) append(dst []byte, m message) []byte {
 	if format == 0 {
 		dst = binary.LittleEndian.AppendUint32(dst, m.msid)
 	}
-	dst = appendExtended(dst, stamp)
+	dst = c.appendExtended(dst, format, stamp)
 	body := m.body
 	for {
 		n := min(c.size, len(body))
@@ -233,7 +237,7 @@ func (c *chunkWriter) append(dst []byte, m message) []byte {
 		if body = body[n:]; len(body) == 0 {
 			return dst
 		}
-		dst = appendExtended(appendBasic(dst, 3, m.csid), stamp)
+		dst = c.appendExtended(c.appendBasic(dst, 3, m.csid), 3, stamp)
 	}
 }
 
@@ -241,6 +245,10 @@ func (c *chunkWriter) append(dst []byte, m message) []byte {
 func (c *chunkWriter) format(m message) (format byte, stamp uint32) {
 	prior, ok := c.last[m.csid]
 	now := chunkOut{message: message{typ: m.typ, msid: m.msid, tsMs: m.tsMs, body: m.body}}
+	if c.freshFmt1 && !ok {
+		c.last[m.csid] = now
+		return 1, m.tsMs
+	}
 	if !c.compress || !ok || prior.msid != m.msid || m.tsMs < prior.tsMs {
 		c.last[m.csid] = now
 		return 0, m.tsMs
@@ -257,19 +265,19 @@ func (c *chunkWriter) format(m message) (format byte, stamp uint32) {
 	}
 }
 
-func appendBasic(dst []byte, format byte, csid uint32) []byte {
+func (c *chunkWriter) appendBasic(dst []byte, format byte, csid uint32) []byte {
 	switch {
 	case csid < 64:
 		return append(dst, format<<6|byte(csid))
-	case csid < 320:
+	case csid < 320 && !c.wideCSID:
 		return append(dst, format<<6, byte(csid-64))
 	default:
 		return append(dst, format<<6|1, byte(csid-64), byte((csid-64)>>8))
 	}
 }
 
-func appendExtended(dst []byte, stamp uint32) []byte {
-	if stamp < extendedTime {
+func (c *chunkWriter) appendExtended(dst []byte, format byte, stamp uint32) []byte {
+	if stamp < extendedTime || format == 3 && c.omitExt {
 		return dst
 	}
 	return binary.BigEndian.AppendUint32(dst, stamp)

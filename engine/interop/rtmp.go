@@ -51,9 +51,10 @@ type event struct {
 // client is a small RTMP client that sends just what a test wants. A goroutine
 // reads all the server sends into a list; tests wait on the list and look at it.
 type client struct {
-	conn net.Conn
-	out  *chunkWriter
-	tx   float64 // last transaction id
+	conn   net.Conn
+	out    *chunkWriter
+	tx     float64 // last transaction id
+	silent bool    // acknowledges nothing and answers no ping; set before the first command
 
 	mu     sync.Mutex
 	events []event
@@ -139,6 +140,9 @@ func (c *client) receive() {
 		}
 		c.events = append(c.events, event{message: m, at: time.Now()})
 		c.mu.Unlock()
+		if c.silent {
+			continue
+		}
 		if m.typ == typeUserControl && len(m.body) == 6 && m.body[1] == eventPingRequest {
 			_ = c.send(message{
 				csid: csidControl, typ: typeUserControl,

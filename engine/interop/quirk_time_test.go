@@ -8,17 +8,18 @@ import (
 	"testing"
 )
 
-// stampedTags is a stream of count frames per track, with bodies of size bytes that no two
-// messages share and that look like no timestamp, at baseMs and every stepMs from there.
-func stampedTags(count, size int, baseMs, stepMs uint32) []flvTag {
-	random := rand.New(rand.NewPCG(uint64(size), uint64(stepMs))) // the same on every run
+// stampedTags is a stream of count frames per track, with random bodies of videoBytes and
+// audioBytes, at baseMs and every stepMs from there.
+func stampedTags(count, videoBytes, audioBytes int, baseMs, stepMs uint32) []flvTag {
+	random := rand.New(rand.NewPCG(uint64(videoBytes), uint64(stepMs))) // the same on every run
 	tags := []flvTag{
 		{typ: typeVideo, tsMs: baseMs, body: []byte{0x17, 0, 0, 0, 0, 1, 0x42, 0xc0, 0x1e, 0xff}},
 		{typ: typeAudio, tsMs: baseMs, body: []byte{0xaf, 0, 0x12, 0x10}},
 	}
 	for i := range count {
 		ts := baseMs + uint32(i)*stepMs
-		v, a := append([]byte{0x17, 1, 0, 0, 0}, noise(random, size-5)...), append([]byte{0xaf, 1}, noise(random, size-2)...)
+		v := append([]byte{0x17, 1, 0, 0, 0}, noise(random, videoBytes-5)...)
+		a := append([]byte{0xaf, 1}, noise(random, audioBytes-2)...)
 		tags = append(tags, flvTag{typ: typeVideo, tsMs: ts, body: v}, flvTag{typ: typeAudio, tsMs: ts, body: a})
 	}
 	return tags
@@ -54,7 +55,7 @@ func TestExtendedTimestamps(t *testing.T) {
 					name := fmt.Sprintf("%s, repeated %v, compressed %v, %d bytes", at.name, repeated, compress, size)
 					t.Run(name, func(t *testing.T) {
 						t.Parallel()
-						tags := stampedTags(8, size, at.base, at.stepMs)
+						tags := stampedTags(8, size, size, at.base, at.stepMs)
 						src := newSource(name, "", tags)
 						stream := fmt.Sprintf("%x-%v-%v-%d", at.base, repeated, compress, size)
 						for _, how := range []func(*testing.T, rawPublisher){nil, dribble} {

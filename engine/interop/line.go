@@ -7,20 +7,27 @@ import (
 	"net"
 	"sync"
 	"testing"
+	"time"
 )
 
-// line is a TCP line to the server that a test can cut. ffmpeg needs it: a signal
-// makes it throw away what it has read but not yet written, the end of the
+// line is a TCP line to the server that a test can cut. Some players need it: a signal
+// makes them throw away what they have read but not yet written, the end of the
 // connection does not.
 type line struct {
 	listener net.Listener
 	server   string
 
 	mu    sync.Mutex
-	conns []net.Conn
+	pairs []pair
 	isCut bool
 	wg    sync.WaitGroup
 }
+
+// pair is one connection that the line carries.
+type pair struct{ near, far *net.TCPConn }
+
+// cutWithin is how long both ends have to take the end of the connection.
+const cutWithin = 5 * time.Second
 
 // newLine opens a line to the server; it is cut when the test ends.
 func newLine(t *testing.T, s *server) *line {
@@ -38,13 +45,16 @@ func newLine(t *testing.T, s *server) *line {
 // url is the server's URL by way of the line.
 func (l *line) url(path string) string { return "rtmp://" + l.listener.Addr().String() + "/" + path }
 
-// cut closes every connection and waits until nothing is carried any more.
+// cut hangs up: the server sees the end, and the player what is under way and then the end. It
+// returns when nothing is carried any more.
 func (l *line) cut() {
 	_ = l.listener.Close()
 	l.mu.Lock()
 	l.isCut = true
-	for _, c := range l.conns {
-		_ = c.Close()
+	for _, p := range l.pairs {
+		_ = p.far.CloseWrite()
+		_ = p.near.SetDeadline(time.Now().Add(cutWithin))
+		_ = p.far.SetDeadline(time.Now().Add(cutWithin))
 	}
 	l.mu.Unlock()
 	l.wg.Wait()
@@ -61,19 +71,30 @@ func (l *line) accept() {
 			_ = near.Close()
 			continue
 		}
-		l.mu.Lock()
-		if l.isCut {
-			_, _ = near.Close(), far.Close()
-		}
-		l.conns = append(l.conns, near, far)
-		l.mu.Unlock()
-		l.wg.Go(func() { carry(near, far) })
-		l.wg.Go(func() { carry(far, near) })
+		l.add(pair{near.(*net.TCPConn), far.(*net.TCPConn)})
 	}
 }
 
-// carry copies one direction; the end of either ends both.
-func carry(to, from net.Conn) {
+// add begins to carry a connection.
+func (l *line) add(p pair) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.isCut {
+		_, _ = p.near.Close(), p.far.Close()
+		return
+	}
+	l.pairs = append(l.pairs, p)
+	l.wg.Go(func() {
+		var both sync.WaitGroup
+		both.Go(func() { carry(p.near, p.far) })
+		both.Go(func() { carry(p.far, p.near) })
+		both.Wait()
+		_, _ = p.near.Close(), p.far.Close()
+	})
+}
+
+// carry copies one direction and passes its end on.
+func carry(to, from *net.TCPConn) {
 	_, _ = io.Copy(to, from)
-	_, _ = to.Close(), from.Close()
+	_ = to.CloseWrite()
 }

@@ -33,8 +33,9 @@ func TestGStreamerPublishes(t *testing.T) {
 	}
 }
 
-// TestMediaPlayers: what ffmpeg publishes arrives whole at GStreamer, mpv and VLC, each of
-// which waits for the stream, and at a second one of each that joins in mid-stream.
+// TestMediaPlayers: what is published arrives whole at GStreamer, mpv and VLC, each of which
+// waits for the stream, and from the last keyframe on at a second one of each that joins in
+// the middle. The publisher waits for that: these programs may be slow to start.
 func TestMediaPlayers(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
@@ -43,13 +44,15 @@ func TestMediaPlayers(t *testing.T) {
 	}{{"rtmp2src", gstPlay}, {"mpv", mpvPlay}, {"VLC", vlcPlay}} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
-			src, srv := generate(t, fixtureBFrame), startServer(t, settings{})
+			src := generate(t, fixtureBFrame)
+			srv := startServer(t, settings{publish: "normal_timeout 60000;"})
 			early := tc.play(t, srv, "live/seen")
-			witness := rawPlay(t, srv, "live", "seen")
-			publisher := ffmpegPublish(t, srv.url("live/seen"), src)
-			waitPosition(t, witness, 1500)
+			pub := rawPublish(t, srv, "live", "seen")
+			half := len(src.tags) / 2
+			pub.start(src.tags[:half], 2).mustSucceed(t, src.len+publishSlack)
 			late := tc.play(t, srv, "live/seen")
-			finish(t, publisher, src)
+			pub.start(src.tags[half:], 2).mustSucceed(t, src.len+publishSlack)
+			pause(drain)
 			got := early.stop(t)
 			checkRelay(t, src.rec, got, whole)
 			checkStartsAtZero(t, got)

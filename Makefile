@@ -25,7 +25,7 @@ all: build
 build: ## objs/srsd, and the other commands of cmd/ (the default)
 	CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -ldflags '-X main.commit=$(COMMIT)' -o objs/ ./cmd/...
 
-test: peers build unit interop ## all tests; installs ffmpeg, rtmpdump, haproxy, tshark if it may
+test: peers build unit interop ## all tests; installs ffmpeg, OBS and other peers if it may
 
 unit: ## the tests that need nothing but Go
 	$(GO) test -shuffle=on $(TESTFLAGS) ./...
@@ -36,8 +36,12 @@ interop: peers build ## objs/srsd against real encoders and players
 	cd $(INTEROP) && SRSD_BIN=$(CURDIR)/objs/srsd SRSD_INTEROP_REQUIRED=1 \
 		$(GO) test -count=1 $(TESTFLAGS) ./...
 
+# A command that needs two packages stands here twice.
 peers:
-	@.ci/need.sh ffmpeg:ffmpeg ffprobe:ffmpeg rtmpdump:rtmpdump tshark:tshark haproxy:haproxy
+	@.ci/need.sh ffmpeg:ffmpeg ffprobe:ffmpeg rtmpdump:rtmpdump tshark:tshark haproxy:haproxy mpv:mpv obs:obs-studio Xvfb:xvfb \
+		gst-launch-1.0:gstreamer1.0-tools gst-launch-1.0:gstreamer1.0-plugins-good \
+		gst-launch-1.0:gstreamer1.0-plugins-bad cvlc:vlc-bin cvlc:vlc-plugin-base \
+		/usr/sbin/nginx:nginx /usr/lib/nginx/modules/ngx_rtmp_module.so:libnginx-mod-rtmp
 
 race: ## unit tests under the race detector (needs a C compiler)
 	@.ci/need.sh gcc:gcc /usr/include/stdlib.h:libc6-dev

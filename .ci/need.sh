@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # need.sh COMMAND:PACKAGE... makes sure that each command (or file, if it has a
 # slash) is there. As root on a Debian system it installs the packages of those
-# that are not; otherwise it says what to install, and fails.
+# that are not, and starts no service that comes with them; otherwise it says what to
+# install, and fails.
 set -euo pipefail
 
 packages=()
@@ -26,7 +27,7 @@ fi
 echo "installing ${packages[*]}"
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
-if ! { apt-get update && DEBIAN_FRONTEND=noninteractive \
+if ! { apt-get update && DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 \
 	apt-get install -y --no-install-recommends "${packages[@]}"; } >"$log" 2>&1; then
 	tail -n 20 "$log" >&2
 	echo "could not install: ${packages[*]}" >&2

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 
 // Package interop tests the srsd binary from outside, against peers that other
-// people wrote: ffmpeg, rtmpdump, tshark and gortmplib, and against a small RTMP
-// client of its own for what those never send.
+// people wrote: ffmpeg, rtmpdump, GStreamer, OBS, mpv, VLC, nginx-rtmp, gortmplib and
+// tshark, and against a small RTMP client of its own for what those never send.
+// README.md has who is tested how, and each odd habit of a client with its test.
 //
 // It is a module of its own so that a peer never becomes a dependency of the
 // server, and it imports nothing of the server: a mistake shared by both ends

@@ -20,7 +20,7 @@ func rebased(t *testing.T, f fixture, baseMs uint32) source {
 	t.Helper()
 	tags := rebase(generate(t, f).tags, baseMs)
 	file := filepath.Join(t.TempDir(), "rebased.flv")
-	if err := os.WriteFile(file, appendFLV(nil, tags), 0o600); err != nil {
+	if err := os.WriteFile(file, flvFile(tags), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	return newSource(f.name+" rebased", file, tags)

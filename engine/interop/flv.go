@@ -79,10 +79,10 @@ func readFLV(file string) ([]flvTag, error) {
 	return parseFLV(b, false)
 }
 
-// appendFLV appends a whole FLV file with these tags. Both presence flags are
+// flvFile is a whole FLV file with these tags. Both presence flags are
 // set; a reader takes them as a hint only.
-func appendFLV(dst []byte, tags []flvTag) []byte {
-	dst = append(dst, 'F', 'L', 'V', 1, 0x05, 0, 0, 0, flvHeaderBytes, 0, 0, 0, 0)
+func flvFile(tags []flvTag) []byte {
+	dst := append([]byte(nil), 'F', 'L', 'V', 1, 0x05, 0, 0, 0, flvHeaderBytes, 0, 0, 0, 0)
 	for _, t := range tags {
 		n := len(t.body)
 		dst = append(dst, t.typ, byte(n>>16), byte(n>>8), byte(n),

@@ -124,7 +124,7 @@ func checkDecodes(t *testing.T, file string) {
 		t.Fatal(err)
 	}
 	whole := filepath.Join(t.TempDir(), "whole.flv") // without a tag that the end of the player cut
-	writeFile(t, whole, string(appendFLV(nil, tags)))
+	writeFile(t, whole, string(flvFile(tags)))
 	out, err := exec.Command("ffmpeg", "-hide_banner", "-nostdin", "-loglevel", "error", "-xerror",
 		"-i", whole, "-fps_mode", "passthrough", "-f", "framecrc", "-").CombinedOutput()
 	if err != nil {

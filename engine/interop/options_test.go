@@ -24,7 +24,7 @@ func TestRtmpdumpOptions(t *testing.T) {
 		{"subscribe", []string{"--subscribe", "x"}},
 		{"flashVer", []string{"--flashVer", "WIN 32,0,0,465"}},
 		{"page and swf", []string{"--pageUrl", "http://example.com/p?q", "--swfUrl", "http://example.com/p.swf"}},
-		{"conn", []string{"-C", "B:1", "-C", "S:token", "-C", "O:1", "-C", "NN:n:3.5", "-C", "NS:s:x", "-C", "O:0", "-C", "Z:"}},
+		{"conn", []string{"-C", "B:1", "-C", "S:x", "-C", "O:1", "-C", "NN:n:3.5", "-C", "NS:s:x", "-C", "O:0", "-C", "Z:"}},
 		{"auth", []string{"--auth", "secret"}},
 		{"buffer", []string{"--buffer", "1"}},
 		{"realtime", []string{"--realtime"}},
@@ -50,7 +50,7 @@ func TestFfmpegOptions(t *testing.T) {
 		stream  string
 		log     string // what the server notes about the publisher
 	}{
-		{"flashver", []string{"-rtmp_flashver", "FMLE/3.0 (odd)", "live/flashver"}, "live", "flashver", `flashVer="FMLE/3.0 (odd)"`},
+		{"flashver", []string{"-rtmp_flashver", "FMLE/9 (odd)", "live/ver"}, "live", "ver", `flashVer="FMLE/9 (odd)"`},
 		{"conn", []string{"-rtmp_conn", "B:1 S:a O:1 NN:n:3.5 NS:s:x O:0", "live/conn"}, "live", "conn", ""},
 		{"swf", []string{"-rtmp_swfurl", "http://example.com/p.swf", "live/swf"}, "live", "swf", ""},
 		{"tcurl", []string{"-rtmp_tcurl", "rtmp://demo.test/live", "live/tcurl"}, "live?vhost=demo.test", "tcurl", ""},
@@ -61,7 +61,7 @@ func TestFfmpegOptions(t *testing.T) {
 		{"buffer", []string{"-rtmp_buffer", "100", "live/buffer"}, "live", "buffer", ""},
 		{"two levels", []string{"live/deep/two"}, "live/deep", "two", "stream=/live/deep/two"},
 		{"three levels", []string{"a/b/c/three"}, "a/b/c", "three", "stream=/a/b/c/three"},
-		{"vhost with the stream", []string{"live/v1?vhost=demo.test"}, "live?vhost=demo.test", "v1", "stream=demo.test/live/v1"},
+		{"vhost with the stream", []string{"live/v1?vhost=demo.test"}, "live?vhost=demo.test", "v1", "demo.test/live/v1"},
 		{"vhost with the app", []string{"live?vhost=demo.test/v2"}, "live?vhost=demo.test", "v2", "stream=demo.test/live/v2"},
 		{"parameters", []string{"live/par?key=a%2Fb&u=http://h/x?y#z"}, "live", "par", `param="?key=a%2Fb&u=http://h/x?y#z"`},
 		{"dots", []string{"live.tv/cam.1.front"}, "live.tv", "cam.1.front", "stream=/live.tv/cam.1.front"},

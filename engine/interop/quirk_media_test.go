@@ -53,7 +53,8 @@ var mediaQuirks = []mediaQuirk{
 		amfMessage(typeCommand, csidCommand, "_checkbw", 9, nil), amfMessage(typeCommand, csidCommand, "_result", 4, nil),
 		amfMessage(typeCommand, csidStream, "receiveAudio", 0, nil, true), amfMessage(typeCommand, csidStream, "x", -1))},
 	{"time codes and cue points", nil, between(
-		amfMessage(typeData, csidData, "onCuePoint", object{"name": "x"}), amfMessage(typeData, csidData, "onTextData", object{}),
+		amfMessage(typeData, csidData, "onCuePoint", object{"name": "x"}),
+		amfMessage(typeData, csidData, "onTextData", object{}),
 		amfMessage(typeData, csidData, "@clearDataFrame", "onMetaData"), message{
 			csid: csidData, typ: typeData, msid: mediaMsid, body: []byte{0xde, 0xad, 0xbe, 0xef},
 		})},

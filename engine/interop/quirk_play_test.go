@@ -183,4 +183,3 @@ func TestLargestKeyframe(t *testing.T) {
 		})
 	}
 }
-

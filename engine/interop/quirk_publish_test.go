@@ -4,6 +4,7 @@ package interop
 
 import (
 	"math"
+	"slices"
 	"testing"
 )
 
@@ -61,7 +62,7 @@ var publishQuirks = []publishQuirk{
 	{"publish with more arguments", publishArgs(mediaMsid, "live", object{"a": 1}, true)},
 	{"AMF3 commands", amf3Commands([]byte{0})},
 	{"AMF3 commands without the first byte", amf3Commands(nil)},
-	{"tcUrl missing", func(t *testing.T, c *client, s *server, stream string) {
+	{"tcUrl missing", func(t *testing.T, c *client, _ *server, stream string) {
 		t.Helper()
 		c.call(t, "connect", object{"app": "live"})
 		c.createStream(t)
@@ -139,7 +140,7 @@ func amf3Commands(prefix []byte) func(t *testing.T, c *client, s *server, stream
 			{"createStream", 2, nil},
 			{"publish", 3, nil, stream, "live"},
 		} {
-			body, err := appendAMF(prefix[:len(prefix):len(prefix)], values...)
+			body, err := appendAMF(slices.Clip(prefix), values...)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -176,7 +177,7 @@ func TestPublishAgain(t *testing.T) {
 		t.Run(leave, func(t *testing.T) {
 			t.Parallel()
 			p := rawPlay(t, srv, "live", leave)
-			pub := fmlePublish(t, srv, "live", leave)
+			pub := fmlePublish(t, srv, leave)
 			pub.sendAll(t, messagesOf(first.tags))
 			from := pub.mark()
 			if leave == "deleteStream" {

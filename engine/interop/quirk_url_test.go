@@ -99,10 +99,8 @@ func TestURLTable(t *testing.T) {
 			srv.awaitLog(t, " publish stream=", before+1, replyWithin)
 			log := srv.out.String()
 			line, _, _ := strings.Cut(log[strings.LastIndex(log, " publish stream="):], "\n")
-			param := ""
-			if i := strings.Index(line, " param="); i >= 0 {
-				param = strings.Trim(line[i+len(" param="):], `"`)
-			}
+			_, param, _ := strings.Cut(line, " param=")
+			param = strings.Trim(param, `"`)
 			if !strings.HasPrefix(line, " publish stream="+pl.key+" ") || param != pl.param {
 				t.Errorf("server logs%s; want stream %s, param %q", line, pl.key, pl.param)
 			}

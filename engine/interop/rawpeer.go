@@ -218,10 +218,10 @@ func loopRounds(tags []flvTag) (first, frames []flvTag, lengthMs uint32) {
 }
 
 // fmlePublish does what FMLE, OBS and ffmpeg do: releaseStream and FCPublish first.
-func fmlePublish(t *testing.T, s *server, app, stream string) rawPublisher {
+func fmlePublish(t *testing.T, s *server, stream string) rawPublisher {
 	t.Helper()
 	c := dial(t, s)
-	c.connect(t, app, s.url(app))
+	c.connect(t, "live", s.url("live"))
 	c.call(t, "releaseStream", nil, stream)
 	c.call(t, "FCPublish", nil, stream)
 	c.createStream(t)

@@ -164,14 +164,14 @@ func TestNameIsFreeAgain(t *testing.T) {
 	}
 	for _, tc := range leave {
 		t.Run(tc.name, func(t *testing.T) {
-			p := fmlePublish(t, srv, "live", "free")
+			p := fmlePublish(t, srv, "free")
 			for _, tag := range src.tags[:20] {
 				p.sendTag(t, tag)
 			}
 			tc.do(t, p)
 			// The close may still be on its way to the server.
 			pause(settle)
-			next := fmlePublish(t, srv, "live", "free")
+			next := fmlePublish(t, srv, "free")
 			next.close()
 			pause(settle)
 		})

@@ -188,7 +188,7 @@ func TestFLVRoundTrip(t *testing.T) {
 		{typeVideo, extendedTime + 1, bytes.Repeat([]byte{7}, 70000)},
 		{typeAudio, 0xffffffff, []byte{0xaf, 1, 2}},
 	}
-	b := appendFLV(nil, want)
+	b := flvFile(want)
 	got, err := parseFLV(b, false)
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("%v; %d tags", err, len(got))

@@ -24,7 +24,7 @@ func TestPublishShapes(t *testing.T) {
 		{name: "Flash", begin: flash},
 		{name: "FMLE", begin: func(t *testing.T, s *server) rawPublisher {
 			t.Helper()
-			return fmlePublish(t, s, "live", "shape")
+			return fmlePublish(t, s, "shape")
 		}},
 		{name: "Haivision", begin: haivisionPublish},
 		{name: "AMF3 commands", begin: amf3Publish},
@@ -161,7 +161,7 @@ func aggregates(tags []flvTag) []message {
 		}
 		n := min(perMessage, len(tags))
 		group := tags[:n]
-		body := appendFLV(nil, rebase(group, origin-group[0].tsMs))
+		body := flvFile(rebase(group, origin-group[0].tsMs))
 		messages = append(messages, message{
 			csid: csidVideo, typ: typeAggregate, msid: mediaMsid, tsMs: group[0].tsMs,
 			body: body[flvHeaderBytes+flvBackLinkBytes:],

@@ -147,7 +147,8 @@ func TestParseConnect(t *testing.T) {
 			{Key: "objectEncoding", Value: amf0.String("3")},
 		}}}, Connect{TransactionID: 1, TcURL: "rtmp://h/live"}, nil},
 		{
-			"no tcUrl", Command{"connect", 1, []amf0.Value{amf0.Object{{Key: "app", Value: amf0.String("live?k=v")}}}},
+			"no tcUrl",
+			Command{"connect", 1, []amf0.Value{amf0.Object{{Key: "app", Value: amf0.String("live?k=v")}}}},
 			Connect{TransactionID: 1, App: "live?k=v", TcURL: "rtmp://__defaultVhost__/live?k=v"},
 			nil,
 		},

@@ -127,7 +127,7 @@ func splitNALUs(e *elementary, out []byte, isDelimiter func(nalu []byte) bool) (
 }
 
 // firstOf returns the first NAL unit for which is holds.
-func firstOf(nalus [][]byte, is func(nalu []byte) bool) []byte {
+func firstUnit(nalus [][]byte, is func(nalu []byte) bool) []byte {
 	if i := slices.IndexFunc(nalus, is); i >= 0 {
 		return nalus[i]
 	}
@@ -137,13 +137,13 @@ func firstOf(nalus [][]byte, is func(nalu []byte) bool) []byte {
 func splitAVC(_ *testing.T, e *elementary, out []byte) {
 	kind := func(k byte) func([]byte) bool { return func(n []byte) bool { return n[0]&0x1f == k } }
 	nalus := splitNALUs(e, out, kind(9))
-	e.codec = &codecs.H264{SPS: firstOf(nalus, kind(7)), PPS: firstOf(nalus, kind(8))}
+	e.codec = &codecs.H264{SPS: firstUnit(nalus, kind(7)), PPS: firstUnit(nalus, kind(8))}
 }
 
 func splitHEVC(_ *testing.T, e *elementary, out []byte) {
 	kind := func(k byte) func([]byte) bool { return func(n []byte) bool { return n[0]>>1&0x3f == k } }
 	nalus := splitNALUs(e, out, kind(35))
-	e.codec = &codecs.H265{VPS: firstOf(nalus, kind(32)), SPS: firstOf(nalus, kind(33)), PPS: firstOf(nalus, kind(34))}
+	e.codec = &codecs.H265{VPS: firstUnit(nalus, kind(32)), SPS: firstUnit(nalus, kind(33)), PPS: firstUnit(nalus, kind(34))}
 }
 
 // splitIVF takes an IVF file apart.

@@ -13,9 +13,12 @@
 // values, after the table in schema.go) and env.go (SRS_* overrides). The table
 // is the only place where a directive, its type, its range and its default stand.
 //
-// [Limits] are the protocol's bounds that no directive changes. Nothing here
+// [Budgets] are the bounds that the limits block sets, [Limits] those that no directive
+// changes. Nothing here
 // starts a goroutine that outlives the call or keeps mutable package state.
 package conf
+
+import "net/netip"
 
 // DefaultVhost is the name of the vhost that serves every host which has no
 // vhost of its own.
@@ -50,6 +53,9 @@ type Config struct {
 	// ProxyProtocol is how clients behind proxies are known.
 	ProxyProtocol ProxyProtocol
 
+	// Budgets is what clients may cost.
+	Budgets Budgets
+
 	// PithyPrintMs is the period of summary log lines in milliseconds, >= 100.
 	PithyPrintMs int64
 
@@ -67,6 +73,31 @@ func (c *Config) Vhost(name string) *Vhost {
 		return v
 	}
 	return c.byName[DefaultVhost]
+}
+
+// Budgets are the limits block: what the clients of a server may cost, together and each.
+// [Limits] has the bounds that no directive changes. Immutable.
+type Budgets struct {
+	// MemoryBytes is what the whole process may use; 0 = chosen after the machine.
+	MemoryBytes int64
+	// StreamBytes is what the log of one stream may hold: its cached group of pictures,
+	// and what players that lag have not got yet.
+	StreamBytes int64
+	// AssemblyBytes is what the incomplete messages of one publisher may hold together.
+	// Memory grows with the bytes received, never with the length declared.
+	AssemblyBytes int
+	// BeforeConnectBytes is how much a client may send after the handshake and before its
+	// connect command is accepted. Nobody is known yet, so nobody may cost much.
+	BeforeConnectBytes int
+
+	// ConnectRatePerIP is how many new connections per second one source address may open
+	// in the long run, ConnectBurstPerIP how many at once, >= 1; rate 0 = no limit. An IPv6
+	// client counts by its /64 network.
+	ConnectRatePerIP, ConnectBurstPerIP int
+	// ConnectionsPerIP is how many connections one source address may have; 0 = no limit.
+	ConnectionsPerIP int
+	// Exempt are the addresses to which no limit per address applies.
+	Exempt []netip.Prefix
 }
 
 // Log says where the log goes and how much of it. Immutable.
@@ -145,6 +176,9 @@ type Play struct {
 
 	SendMinIntervalMs    float64 // shortest time between two messages; 0 = none
 	ReduceSequenceHeader bool    // do not repeat an unchanged sequence header
+
+	MaxPlayers      int // of one stream; 0 = no limit
+	MaxPlayersPerIP int // of one source address in the vhost; 0 = no limit
 }
 
 // Publish is how a vhost's streams are published. Immutable.

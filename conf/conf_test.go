@@ -3,6 +3,7 @@
 package conf
 
 import (
+	"net/netip"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -10,7 +11,7 @@ import (
 )
 
 // byValue ignores what only serves lookups.
-var byValue = cmpopts.IgnoreUnexported(Config{})
+var byValue = cmp.Options{cmpopts.IgnoreUnexported(Config{}), cmpopts.EquateComparable(netip.Prefix{})}
 
 // defaultVhost is SRS's defaults, written out once more by hand.
 func defaultVhost(name string) *Vhost {
@@ -33,6 +34,11 @@ func defaultConfig() *Config {
 		Pid: "./objs/srs.pid", WorkDir: "./", PithyPrintMs: 10000,
 		Log:    Log{Tank: TankConsole, Level: LevelInfo, File: "./objs/srs.log"},
 		Vhosts: []*Vhost{defaultVhost(DefaultVhost)},
+		Budgets: Budgets{
+			StreamBytes: 32 << 20, AssemblyBytes: 9 << 20, BeforeConnectBytes: 64 << 10,
+			ConnectRatePerIP: 500, ConnectBurstPerIP: 1000,
+			Exempt: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")},
+		},
 	}
 }
 
@@ -49,11 +55,16 @@ func TestEveryValue(t *testing.T) {
 listen 1936 127.0.0.1:1937;
 max_connections 20000; chunk_size 4096; pid p; work_dir w; daemon off;
 srs_log_tank file; srs_log_level warn; srs_log_file l; pithy_print_ms 5000;
+limits {
+    max_memory 512; stream_memory 64; assembly_memory 10; before_connect 16;
+    connect_rate_per_ip 1; connect_burst_per_ip 2; max_connections_per_ip 3; exempt 10.0.0.1 fd00::/8;
+}
 vhost a {
     enabled off; chunk_size 128; min_latency on; tcp_nodelay on; in_ack_size 7; out_ack_size 0;
     play {
         gop_cache off; gop_cache_max_frames 0; queue_length 1.5; time_jitter zero; atc on; atc_auto on; mix_correct on;
         mw_latency 0; mw_msgs 3; send_min_interval 10.25; reduce_sequence_header on;
+        max_players 11; max_players_per_ip 12;
     }
     publish {
         mr on; mr_latency 1; firstpkt_timeout 2; normal_timeout 3; parse_sps off; try_annexb_first off;
@@ -67,11 +78,17 @@ vhost b { publish { mr on; } play { time_jitter off; } }`)
 		File: "c.conf", Listen: []string{":1936", "127.0.0.1:1937"}, MaxConnections: 20000, ChunkSize: 4096,
 		Pid: "p", WorkDir: "w", PithyPrintMs: 5000,
 		Log: Log{Tank: TankFile, Level: LevelWarn, File: "l"},
+		Budgets: Budgets{
+			MemoryBytes: 512 << 20, StreamBytes: 64 << 20, AssemblyBytes: 10 << 20, BeforeConnectBytes: 16 << 10,
+			ConnectRatePerIP: 1, ConnectBurstPerIP: 2, ConnectionsPerIP: 3,
+			Exempt: []netip.Prefix{netip.MustParsePrefix("10.0.0.1/32"), netip.MustParsePrefix("fd00::/8")},
+		},
 		Vhosts: []*Vhost{{
 			Name: "a", ChunkSize: 128, MinLatency: true, TCPNoDelay: true, InAckBytes: 7,
 			Play: Play{
 				QueueLengthMs: 1500, TimeJitter: JitterZero, ATC: true, ATCAuto: true, MixCorrect: true,
 				MwLatencySet: true, MwMsgs: 3, MwMsgsSet: true, SendMinIntervalMs: 10.25, ReduceSequenceHeader: true,
+				MaxPlayers: 11, MaxPlayersPerIP: 12,
 			},
 			Publish: Publish{
 				MR:          false, // min_latency
@@ -151,16 +168,20 @@ func TestMinLatencyAndMwMsgs(t *testing.T) {
 
 func TestDefaultLimits(t *testing.T) {
 	l := DefaultLimits()
-	if l.PartialBytesMax < l.MediaBytesMax || l.MediaBytesMax < l.DataBytesMax || l.DataBytesMax < l.CommandBytesMax {
+	b := mustLoad(t, "listen 1935;").Budgets
+	if b.AssemblyBytes < l.MediaBytesMax || l.MediaBytesMax < l.DataBytesMax || l.DataBytesMax < l.CommandBytesMax {
 		t.Errorf("message limits are not in order: %+v", l)
 	}
-	if l.LagBytesMax < 2*l.MediaBytesMax {
+	if assemblyMiBMin*mib < l.MediaBytesMax {
+		t.Error("with the least assembly_memory a message of the longest kind could not arrive")
+	}
+	if streamMiBMin*mib < 2*l.MediaBytesMax {
 		t.Error("a player could not lag two messages")
 	}
 	if l.AckWindowBytesMin == 0 || l.AckWindowBytesMin > l.AckWindowBytesMax {
 		t.Error("the acknowledgement window's clamp is empty")
 	}
-	if l.BeforeConnectBytesMax < l.CommandBytesMax {
+	if b.BeforeConnectBytes < l.CommandBytesMax {
 		t.Error("a connect of the longest size could not arrive")
 	}
 }

@@ -3,7 +3,7 @@
 package conf
 
 // Limits are the bounds that hold for every client, whatever the configuration
-// says: no directive changes them. Each comment says what it counts, why the
+// says: no directive changes them ([Budgets] are those that one does). Each comment says what it counts, why the
 // bound is there, and what happens to the connection that reaches it. Immutable.
 type Limits struct {
 	// HandshakeMs is the absolute time from accept to the end of the handshake.
@@ -16,10 +16,6 @@ type Limits struct {
 	// publish or play (unpublish, closeStream, deleteStream). The session closes.
 	RoleAgainMs int64
 
-	// BeforeConnectBytesMax is how much a client may send after the handshake and
-	// before its connect command is accepted. Nobody is known yet, so nobody may
-	// cost much. The session closes.
-	BeforeConnectBytesMax int
 	// CommandBytesMax is the longest command message (types 17 and 20). The chunk
 	// reader refuses the declared length, the session closes.
 	CommandBytesMax int
@@ -33,10 +29,6 @@ type Limits struct {
 	// any value 2 to 65599: the count costs memory, the value does not. The chunk
 	// reader refuses the next one, the session closes.
 	ChunkStreamsMax int
-	// PartialBytesMax is what a socket's incomplete messages may hold together:
-	// one message of the longest kind and a rest. Memory grows with the bytes
-	// received, never with the length declared. The session closes.
-	PartialBytesMax int
 	// MessageStreamsMax is how many message streams a client may create. The
 	// session closes on the createStream after the last one.
 	MessageStreamsMax int
@@ -59,10 +51,6 @@ type Limits struct {
 	// message. Nothing closes.
 	AckWindowBytesMin, AckWindowBytesMax uint32
 
-	// LagBytesMax is how far a player's cursor may lag behind the newest byte,
-	// the hard cap beside play.queue_length. The stream moves the player to the
-	// newest GOP; its connection stays.
-	LagBytesMax int
 	// StallMs is how long a player's socket may take nothing at all while bytes
 	// wait. The session closes.
 	StallMs int64
@@ -90,19 +78,16 @@ const (
 
 // DefaultLimits returns the limits that srsd runs with. Tests lower them.
 func DefaultLimits() Limits {
-	const mediaBytesMax = 8 * mib
 	return Limits{
 		HandshakeMs: 10 * secondMs,
 		RoleMs:      20 * secondMs,
 		RoleAgainMs: 3 * minuteMs,
 
-		BeforeConnectBytesMax: 64 * kib,
-		CommandBytesMax:       64 * kib,
-		DataBytesMax:          1 * mib,
-		MediaBytesMax:         mediaBytesMax,
-		ChunkStreamsMax:       64,
-		PartialBytesMax:       mediaBytesMax + 64*kib,
-		MessageStreamsMax:     32,
+		CommandBytesMax:   64 * kib,
+		DataBytesMax:      1 * mib,
+		MediaBytesMax:     8 * mib,
+		ChunkStreamsMax:   64,
+		MessageStreamsMax: 32,
 
 		AMFDepthMax:     32,
 		AMFMemoryFactor: 16,
@@ -111,7 +96,6 @@ func DefaultLimits() Limits {
 		AckWindowBytesMin: 32 * kib,
 		AckWindowBytesMax: 64 * mib,
 
-		LagBytesMax:      32 * mib,
 		StallMs:          30 * secondMs,
 		SndbufBytes:      256 * kib,
 		TCPUserTimeoutMs: 30 * secondMs,

@@ -10,6 +10,7 @@ import (
 
 const (
 	allAddresses = "all"
+	noNets       = "none"
 
 	// netsMax and rulesMax bound lists that are walked for one client.
 	netsMax  = 1000

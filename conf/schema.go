@@ -12,6 +12,8 @@ const (
 	kindWhole                 // a whole number in [min, max]
 	kindDecimal               // a decimal number in [min, max]
 	kindSeconds               // decimal seconds in [min, max], kept as milliseconds
+	kindKiB                   // a whole number of KiB in [min, max], kept as bytes
+	kindMiB                   // the same of MiB
 	kindEnum                  // one of values
 	kindText                  // one word; none if the default is empty
 	kindList                  // one or more words
@@ -49,7 +51,7 @@ type spec struct {
 
 	// def is the default as one would write it; words separated by a space.
 	def      string
-	min, max float64  // kindWhole, kindDecimal, kindSeconds: the range, in the directive's unit
+	min, max float64  // of numbers: the range, in the directive's unit
 	clampMin float64  // values in [min, clampMin) become clampMin, with a warning; 0 = none
 	clampMax float64  // values in (clampMax, max] become clampMax, with a warning; 0 = none
 	values   []string // kindEnum; the stored number is the index
@@ -70,6 +72,8 @@ type spec struct {
 	// inherits is whether the default is the value outside the block; def then
 	// only shows what that is by default.
 	inherits bool
+	// orNone is whether kindNets may be the one word none, for an empty list.
+	orNone bool
 	// sameAs is the directive this one is another place for; it has no field then.
 	sameAs string
 

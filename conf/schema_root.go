@@ -2,6 +2,8 @@
 
 package conf
 
+import "fmt"
+
 // Ranges of global values.
 const (
 	// maxConnectionsMax is what one process can be asked for; Linux's own limit
@@ -16,6 +18,17 @@ const (
 	chunkBytesMax   = 65536
 	pithyPrintMsMin = 100
 	pithyPrintMsMax = 24 * 60 * minuteMs
+
+	// memoryMiBLow is the least that makes sense: the server itself needs about 30 MiB.
+	memoryMiBLow = 64
+	memoryMiBMax = 64 << 20
+	// A stream must be able to hold a keyframe of the longest kind, twice.
+	streamMiBMin, streamMiBMax = 16, 64 << 10
+	// A message of the longest kind (8 MiB) and its neighbours must find room.
+	assemblyMiBMin, assemblyMiBMax = 9, 1024
+	// A connect command is a few hundred bytes; with signed URLs in it some KiB.
+	beforeConnectKiBMin, beforeConnectKiBMax = 4, 1024
+	perIPMax                                 = 1_000_000
 )
 
 // schema is every directive that SRS knows, at the root of a file. Blocks nest.
@@ -105,5 +118,59 @@ var schema = append([]spec{
 		},
 	},
 	proxySpec,
+	limitsSpec,
 	vhostSpec,
 }, laterRoot...)
+
+// limitsSpec is srsd's own: SRS has nothing of the kind.
+var limitsSpec = spec{
+	name: "limits", kind: kindBlock, done: true, help: "what clients may cost, together and each",
+	rows: []spec{
+		{
+			name: "max_memory", kind: kindMiB, def: "0", max: memoryMiBMax, done: true,
+			help:  "MiB that the whole process may use; 0 = three quarters of the memory that the system or its cgroup has",
+			field: func(b *build) any { return &b.cfg.Budgets.MemoryBytes },
+			caution: func(v value) string {
+				if v.number == 0 || v.number >= memoryMiBLow*mib {
+					return ""
+				}
+				return fmt.Sprintf("the server itself needs about 30 MiB, so less than %d leave no room for streams", memoryMiBLow)
+			},
+		},
+		{
+			name: "stream_memory", kind: kindMiB, def: "32", min: streamMiBMin, max: streamMiBMax, done: true,
+			help:  "MiB that one stream may hold: its GOP cache and what slow players have not got yet",
+			field: func(b *build) any { return &b.cfg.Budgets.StreamBytes },
+		},
+		{
+			name: "assembly_memory", kind: kindMiB, def: "9", min: assemblyMiBMin, max: assemblyMiBMax, done: true,
+			help:  "MiB that the incomplete messages of one publisher may hold",
+			field: func(b *build) any { return &b.cfg.Budgets.AssemblyBytes },
+		},
+		{
+			name: "before_connect", kind: kindKiB, def: "64", min: beforeConnectKiBMin, max: beforeConnectKiBMax, done: true,
+			help:  "KiB that a client may send between its handshake and its connect command",
+			field: func(b *build) any { return &b.cfg.Budgets.BeforeConnectBytes },
+		},
+		{
+			name: "connect_rate_per_ip", kind: kindWhole, def: "500", max: perIPMax, done: true,
+			help:  "new connections per second of one source address; 0 = no limit",
+			field: func(b *build) any { return &b.cfg.Budgets.ConnectRatePerIP },
+		},
+		{
+			name: "connect_burst_per_ip", kind: kindWhole, def: "1000", min: 1, max: perIPMax, done: true,
+			help:  "new connections that one source address may open at once, before the rate counts",
+			field: func(b *build) any { return &b.cfg.Budgets.ConnectBurstPerIP },
+		},
+		{
+			name: "max_connections_per_ip", kind: kindWhole, def: "0", max: perIPMax, done: true,
+			help:  "connections that one source address may have; 0 = no limit",
+			field: func(b *build) any { return &b.cfg.Budgets.ConnectionsPerIP },
+		},
+		{
+			name: "exempt", kind: kindNets, orNone: true, def: "127.0.0.0/8 ::1", done: true,
+			help:  "addresses and networks to which no limit per address applies, or none",
+			field: func(b *build) any { return &b.cfg.Budgets.Exempt },
+		},
+	},
+}

@@ -119,6 +119,16 @@ var playSpec = spec{
 			help:  "do not repeat a sequence header that has not changed",
 			field: func(b *build) any { return &b.vhost.Play.ReduceSequenceHeader },
 		},
+		{
+			name: "max_players", kind: kindWhole, def: "0", max: maxConnectionsMax, done: true,
+			help:  "players that one stream may have; 0 = no limit",
+			field: func(b *build) any { return &b.vhost.Play.MaxPlayers },
+		},
+		{
+			name: "max_players_per_ip", kind: kindWhole, def: "0", max: maxConnectionsMax, done: true,
+			help:  "players that one source address may have in this vhost; 0 = no limit",
+			field: func(b *build) any { return &b.vhost.Play.MaxPlayersPerIP },
+		},
 	},
 }
 

@@ -17,7 +17,7 @@ import (
 // the one that the kind names is set.
 type value struct {
 	on     bool     // kindBool
-	number int64    // kindWhole; kindSeconds, in milliseconds; kindEnum, the index
+	number int64    // kindWhole; kindSeconds, in milliseconds; kindKiB, kindMiB, in bytes; kindEnum, the index
 	real   float64  // kindDecimal
 	text   string   // kindText
 	words  []string // kindList, kindListen, kindDomains
@@ -50,6 +50,12 @@ func (s *spec) parse(args []string) (v value, note string, err error) {
 		v.real, err = s.decimal(args[0])
 	case kindSeconds:
 		v.number, err = s.seconds(args[0])
+	case kindKiB:
+		v.number, note, err = s.whole(args[0])
+		v.number *= kib
+	case kindMiB:
+		v.number, note, err = s.whole(args[0])
+		v.number *= mib
 	case kindEnum:
 		v.number, err = s.enum(args)
 	case kindText:
@@ -59,7 +65,9 @@ func (s *spec) parse(args []string) (v value, note string, err error) {
 	case kindListen:
 		v.words, err = parseListen(args)
 	case kindNets:
-		v.nets, note, err = parseNets(args)
+		if !s.orNone || len(args) != 1 || args[0] != noNets {
+			v.nets, note, err = parseNets(args)
+		}
 	case kindDomains:
 		v.words, err = parseDomains(args)
 	case kindRule:
@@ -125,7 +133,7 @@ func (s *spec) arity(args []string) error {
 		if len(args) == 0 && s.def == "" {
 			return nil // written as "": not set
 		}
-	case kindBool, kindWhole, kindDecimal, kindSeconds, kindBlock, kindFreeBlock:
+	case kindBool, kindWhole, kindDecimal, kindSeconds, kindKiB, kindMiB, kindBlock, kindFreeBlock:
 	}
 	switch len(args) {
 	case 0:

@@ -118,6 +118,15 @@ func (p *Pool) Put(s *Slab) {
 	}
 }
 
+// Shrink gives memory that is not in use back to the system at once, as much as one call may:
+// for when it is scarce.
+func (p *Pool) Shrink() {
+	for n := 0; n < trimArenas && p.empty > spareArenas; n++ {
+		p.chill()
+	}
+	p.unneeded = min(p.unneeded, p.empty)
+}
+
 // Trim gives memory that was not needed for a while back to the system. It is meant to be
 // called every 100 ms; all of it is back after about trimCalls calls, or as many as
 // trimArenas of them at a time take.
@@ -167,6 +176,9 @@ func (p *Pool) grow() {
 
 // InUse returns how many slabs are handed out.
 func (p *Pool) InUse() int { return p.inUse }
+
+// Bytes returns what the slabs that are handed out take.
+func (p *Pool) Bytes() int64 { return int64(p.inUse) * SlabBytes }
 
 // Spare returns how many slabs have memory and are not in use.
 func (p *Pool) Spare() int { return p.warm*arenaSlabs - p.inUse }

@@ -217,3 +217,26 @@ func BenchmarkGetPut(b *testing.B) {
 		next = (next + 7919) % len(held)
 	}
 }
+
+// TestShrink: memory that is scarce goes back without the waiting of Trim.
+func TestShrink(t *testing.T) {
+	var p Pool
+	var all []*Slab
+	for range 40 * arenaSlabs {
+		all = append(all, p.Get())
+	}
+	for _, s := range all {
+		p.Put(s)
+	}
+	p.Shrink()
+	if got, want := p.Spare(), (40-trimArenas)*arenaSlabs; got != want {
+		t.Fatalf("%d slabs are kept after one call, want %d", got, want)
+	}
+	for range 10 {
+		p.Shrink()
+	}
+	if got, want := p.Spare(), spareArenas*arenaSlabs; got != want {
+		t.Fatalf("%d slabs are kept, want %d", got, want)
+	}
+	p.Put(p.Get())
+}

@@ -1,0 +1,8 @@
+// SPDX-License-Identifier: MIT
+
+//go:build darwin || freebsd || netbsd || openbsd || dragonfly
+
+package mem
+
+// FindAvailable returns nothing: only Linux is asked.
+func FindAvailable() Available { return Available{} }

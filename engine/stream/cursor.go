@@ -282,6 +282,9 @@ func (c *Cursor) earliest(r *record) int64 {
 func (c *Cursor) latest() int64 {
 	i := c.log.find(c.pos)
 	last := c.log.records.at(i).time
+	if c.mid == c.pos && i > c.log.records.first {
+		last = max(last, c.log.records.at(i-1).time) // a copy of it may wait in the private bytes
+	}
 	for met := trackSet(0); i < c.log.records.next; i++ {
 		r := c.log.records.at(i)
 		if r.track == Data || met.has(r.track) {

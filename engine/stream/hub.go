@@ -26,6 +26,7 @@ type Hub struct {
 	trimmedMs int64
 	// sliceLeft is what walks may still take before the next tick, ns.
 	sliceLeft int64
+	budget
 }
 
 // NewHub returns an empty hub. Its logs live in slabs of pool, which may serve several hubs of

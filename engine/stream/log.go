@@ -109,6 +109,9 @@ func (l *Log) init(pool *mem.Pool, chunkSize int) {
 	}
 }
 
+// slabBytes is mem.SlabBytes as a number of bytes in use.
+const slabBytes = int64(mem.SlabBytes)
+
 func pageOf(pos int64) int64 { return pos / mem.SlabBytes }
 
 // write copies b to the tail, across pages as needed.
@@ -210,12 +213,13 @@ func (l *Log) find(pos int64) int64 {
 func (l *Log) stand(pos int64) { l.pages.at(pageOf(pos)).cursors++ }
 func (l *Log) leave(pos int64) { l.pages.at(pageOf(pos)).cursors-- }
 
-// trim gives back the oldest pages as far as keep (<= head) and the cursors allow.
+// trim gives back the oldest pages as far as keep (<= head) and the cursors allow. It returns
+// whether cursors hold more than that.
 //
 //srsd:hot
-func (l *Log) trim(keep int64) {
+func (l *Log) trim(keep int64) (held bool) {
 	if l.pages.first >= pageOf(keep) {
-		return // nearly always
+		return false // nearly always
 	}
 	for l.pages.first < pageOf(keep) && l.pages.at(l.pages.first).cursors == 0 {
 		if s := l.pages.at(l.pages.first).slab; s != nil {
@@ -227,6 +231,7 @@ func (l *Log) trim(keep int64) {
 	for l.records.len() > 0 && l.records.at(l.records.first).end() <= l.base {
 		l.records.pop()
 	}
+	return l.pages.first < pageOf(keep)
 }
 
 // release gives every page back. No cursor may stand on the log.

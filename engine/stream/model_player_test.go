@@ -33,6 +33,8 @@ type far struct {
 	waitAt   int         // from this index on; what lies before was begun already
 	waitedTo int         // up to here it waited before
 	jumped   bool        // moved forward since the last frame
+	rest     int         // the message that was under way at the last move; -1 when it is out
+	moving   bool        // moved, and that message is still to come
 	renewed  trackSet    // headers that came since then
 	headers  [tracks]int // index of the newest header received
 	lastTs   [tracks]uint32
@@ -89,10 +91,8 @@ func (f *far) read() {
 	f.parts = nil
 	for _, p := range parts {
 		if p.jump {
-			f.jumped, f.renewed = true, 0
-			f.waiting, f.waitAt, f.waitFrom = true, 0, notYet
-			if f.m.b.vhost.Play.TimeJitter == conf.JitterFull {
-				f.fixed = false
+			if f.moving = f.rest >= 0; !f.moving {
+				f.jump()
 			}
 		}
 		if p.waitFrom != notYet {
@@ -102,6 +102,15 @@ func (f *far) read() {
 		if err != nil {
 			f.m.t.Fatalf("what a player got is no chunk stream: %v", err)
 		}
+	}
+}
+
+// jump notes that what comes now need not be what was next.
+func (f *far) jump() {
+	f.jumped, f.renewed = true, 0
+	f.waiting, f.waitAt, f.waitFrom = true, 0, notYet
+	if f.m.b.vhost.Play.TimeJitter == conf.JitterFull {
+		f.fixed = false
 	}
 }
 
@@ -121,6 +130,9 @@ func (f *far) message(h chunk.Header, payload []byte) error {
 	if p.track != Data && !f.begun {
 		f.begun, f.begin = true, int64(h.Timestamp)
 	}
+	if i == f.rest {
+		defer f.restCame()
+	}
 	if p.header {
 		f.headers[p.track] = i
 		f.renewed = f.renewed.with(p.track)
@@ -129,6 +141,30 @@ func (f *far) message(h chunk.Header, payload []byte) error {
 	f.order(i, p)
 	f.time(i, p, h.Timestamp)
 	return nil
+}
+
+// restCame notes that the message is out which was under way when the player was moved.
+func (f *far) restCame() {
+	f.rest = -1
+	if f.moving {
+		f.moving = false
+		f.jump()
+	}
+}
+
+// moved calls what may move the player forward, and notes what was under way then.
+func (f *far) moved(call func()) {
+	f.read()
+	under, skipped := -1, f.p.Skipped
+	if p := f.p; !p.atBoundary() {
+		under = int(p.log.find(p.pos))
+	} else if i := int(p.log.find(p.pos)) - 1; p.pre != nil && p.mid == p.pos && i >= f.next &&
+		f.headers[f.m.ref.list[i].track] < i {
+		under = i // all of it was copied
+	}
+	if call(); f.p.Skipped > skipped && under >= 0 {
+		f.rest = under
+	}
 }
 
 // order checks that frame i may come now.
@@ -237,7 +273,7 @@ func (m *machine) join() {
 		return
 	}
 	s := m.stream()
-	f := &far{m: m, room: -1, lastAny: -1, waitFrom: notYet, headMs: m.b.nowMs}
+	f := &far{m: m, room: -1, lastAny: -1, waitFrom: notYet, headMs: m.b.nowMs, rest: -1}
 	f.want, f.headers = [tracks]bool{true, true, true}, [tracks]int{-1, -1, -1}
 	f.reader = chunk.NewReader(&chunk.Limits{
 		ChunkStreams: 16, ControlBytes: 1 << 10, CommandBytes: 1 << 20, DataBytes: 1 << 20, MediaBytes: 16 << 20,
@@ -268,18 +304,23 @@ func (m *machine) leave() { m.remove(m.pick()) }
 // connection goes on with replies.
 func (m *machine) remove(f *far) {
 	left := f.p.Leave(nil, m.b.nowMs)
-	f.room = -1
+	if f.room = -1; errors.Is(f.lost, ErrTooSlow) {
+		left = nil // its connection is closed, in the middle of a message
+		f.parts = nil
+	}
 	if left != nil {
 		_, _ = f.Writev([][]byte{left.B})
 	}
-	_, _ = f.Writev([][]byte{control()})
-	f.pingsOut++
+	if !errors.Is(f.lost, ErrTooSlow) {
+		_, _ = f.Writev([][]byte{control()})
+		f.pingsOut++
+	}
 	if f.p.Skipped == 0 {
 		f.jumped = f.jumped || f.ended
 	}
 	f.ended = false
 	f.read()
-	if f.pingsIn != f.pingsOut {
+	if f.pingsIn != f.pingsOut && f.lost == nil {
 		m.t.Fatalf("of %d replies %d came", f.pingsOut, f.pingsIn)
 	}
 	for i, other := range m.far {
@@ -349,7 +390,7 @@ func (m *machine) check() {
 		}
 		tooFar := behind > m.b.hub.limits.LagBytesMax || ms > m.b.vhost.Play.QueueLengthMs
 		wasLate, skipped := p.late, p.Skipped
-		p.Check(m.b.nowMs)
+		f.moved(func() { p.Check(m.b.nowMs) })
 		acted := p.Skipped > skipped || p.late && !wasLate || f.lost != nil
 		switch {
 		case errors.Is(f.lost, ErrNoProgress):
@@ -368,6 +409,31 @@ func (m *machine) sleep() {
 
 func (m *machine) load() {
 	m.b.hub.Pace.PeriodMs = rapid.SampledFrom([]int64{0, periodMinMs, calmMs, periodMaxMs}).Draw(m.t, "period")
+}
+
+// shed makes memory scarce: players that the log is kept for are moved, wherever they stand.
+func (m *machine) shed() {
+	s := m.b.hub.Find(modelName)
+	if s == nil {
+		return
+	}
+	need := rapid.SampledFrom([]int64{1, slabBytes, 3 * slabBytes, 1 << 40}).Draw(m.t, "need")
+	held := (pageOf(s.keepFrom()) - s.log.pages.first) * slabBytes
+	all := func() { m.b.hub.shed(need) }
+	for _, f := range m.far {
+		inner := all
+		all = func() { f.moved(inner) }
+	}
+	all()
+	waits := int64(0) // who only waits for its turn may stay
+	for _, f := range m.far {
+		if f.p.hot < 0 && !f.p.paused {
+			waits = max(waits, (pageOf(s.keepFrom())-pageOf(f.p.pos))*slabBytes)
+		}
+	}
+	if left := (pageOf(s.keepFrom()) - s.log.pages.first) * slabBytes; left > max(waits, held-need+slabBytes, 0) {
+		m.t.Fatalf("%d bytes were to be freed, of %d kept for players %d are left, %d of them needed", need, held, left, waits)
+	}
 }
 
 // catchUp opens all sockets and waits: everybody must have everything then.

@@ -78,6 +78,7 @@ func (m *machine) step() {
 		{"sleep", m.sleep},
 		{"check", m.check},
 		{"load", m.load},
+		{"shed", m.shed},
 		{"catch up", m.catchUp},
 	}
 	published := []action{

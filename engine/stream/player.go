@@ -14,8 +14,9 @@ import (
 var (
 	// ErrNoProgress: the peer took no byte for Limits.NoProgressMs.
 	ErrNoProgress = errors.New("stream: player takes no data")
-	// ErrTooSlow: the peer is more than Limits.LagBytesMax behind inside one message.
-	ErrTooSlow = errors.New("stream: player too slow")
+	// ErrTooSlow: the peer must be moved forward to save memory, and stands inside a message
+	// too large for that.
+	ErrTooSlow = errors.New("stream: player too slow, inside a large message")
 	// ErrPendingFull: more replies wait for the peer than Limits.PendingMax.
 	ErrPendingFull = errors.New("stream: player does not read its replies")
 )
@@ -397,10 +398,10 @@ func (p *Player) Check(nowMs int64) {
 		return // the first: it cannot be that far behind
 	}
 	switch {
+	case tooFar:
+		p.shed(&p.stream.hub.ForStream)
 	case p.atBoundary() && p.pre == nil:
 		p.forward()
-	case tooFar:
-		p.fail(ErrTooSlow)
 	default:
 		p.late = true
 	}

@@ -23,10 +23,11 @@ import (
 // ErrBusy says that somebody else is publishing the stream.
 var ErrBusy = errors.New("stream: already being published")
 
-// Limits bounds what one stream may hold. Zero values are not valid.
+// Limits bounds what streams may hold. Zero values are not valid, but for MemoryBytes.
 type Limits struct {
 	GopBytesMax  int64 // a GOP cache above it is emptied; the stream plays on
 	LagBytesMax  int64 // a player further behind is moved forward
+	MemoryBytes  int64 // what the process may use; 0 = no bound
 	NoProgressMs int64 // a player that takes no byte for so long is closed
 	PendingMax   int   // bytes of replies that may wait for one player
 }
@@ -58,6 +59,7 @@ type Stream struct {
 	news    bool     // NewHeaders has something to tell
 	dirty   bool     // something was committed since the last flush
 	frame   bool     // a video frame was among it
+	crowded bool     // the log holds too much; the next tick looks at it
 
 	Counters
 }
@@ -179,7 +181,11 @@ func (s *Stream) keepFrom() int64 {
 }
 
 //srsd:hot
-func (s *Stream) trim() { s.log.trim(s.keepFrom()) }
+func (s *Stream) trim() {
+	if s.log.trim(s.keepFrom()) {
+		s.crowd()
+	}
+}
 
 // HeldBytes returns the memory of the log's slabs.
 func (s *Stream) HeldBytes() int64 { return s.log.held() }

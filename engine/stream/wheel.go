@@ -136,6 +136,7 @@ func (h *Hub) Tick(nowMs, dtMs int64) (again bool) {
 		again = w.retry(nowMs, deadline) || again
 		again = w.turn(nowMs, dtMs, deadline) || again
 	}
+	h.relieve(nowMs)
 	if nowMs-h.trimmedMs >= trimMs {
 		h.trimmedMs = nowMs
 		h.pool.Trim()

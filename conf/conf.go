@@ -18,7 +18,10 @@
 // starts a goroutine that outlives the call or keeps mutable package state.
 package conf
 
-import "net/netip"
+import (
+	"net/netip"
+	"slices"
+)
 
 // DefaultVhost is the name of the vhost that serves every host which has no
 // vhost of its own.
@@ -98,6 +101,12 @@ type Budgets struct {
 	ConnectionsPerIP int
 	// Exempt are the addresses to which no limit per address applies.
 	Exempt []netip.Prefix
+}
+
+// IsExempt reports whether no limit per address applies to a.
+func (b *Budgets) IsExempt(a netip.Addr) bool {
+	a = a.Unmap().WithZone("")
+	return slices.ContainsFunc(b.Exempt, func(n netip.Prefix) bool { return n.Contains(a) })
 }
 
 // Log says where the log goes and how much of it. Immutable.

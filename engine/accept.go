@@ -15,7 +15,7 @@ import (
 
 	"go.uber.org/zap"
 
-	"srsd/engine/journal"
+	"srsd/engine/gate"
 )
 
 // Accepting is done here and not by gnet, whose accept ends the whole engine at the first
@@ -29,8 +29,6 @@ const (
 	// the kernel's queue. Each holds a second descriptor until the loop has it, so they
 	// must fit into half of conf.Limits.FDReserve.
 	enrollMax = 64
-	// floodEveryMs is how often refused connections are mentioned in the log.
-	floodEveryMs = 10_000
 )
 
 // listen binds address, "host:port" as conf gives it: an empty host is every address of
@@ -58,6 +56,7 @@ func listen(address string) (net.Listener, error) {
 // accepted is what OnOpen needs to know of a socket.
 type accepted struct {
 	peer   netip.AddrPort
+	place  *gate.Place
 	opened bool // OnOpen was called; the loop writes it before EnrollContext returns
 }
 
@@ -66,7 +65,6 @@ func (e *Engine) accept(ctx context.Context, l net.Listener) {
 	var enrolling sync.WaitGroup
 	defer enrolling.Wait()
 	slots := make(chan struct{}, enrollMax)
-	flood := journal.NewEvery(floodEveryMs)
 	pause := acceptPauseFirst
 	for {
 		c, err := l.Accept()
@@ -88,43 +86,43 @@ func (e *Engine) accept(ctx context.Context, l net.Listener) {
 			continue
 		}
 		pause = acceptPauseFirst
-		if n := e.connections.Add(1); n > int64(e.opts.Config.MaxConnections) {
-			e.connections.Add(-1)
-			if more, ok := flood.Allow(time.Since(e.loop.start).Milliseconds()); ok {
-				e.opts.Log.Error("", "connection refused: max_connections reached",
-					zap.Int("max_connections", e.opts.Config.MaxConnections),
-					zap.Stringer("addr", c.RemoteAddr()), zap.Uint64("and_others", more))
-			}
+		peer := peerOf(c)
+		place, ok := e.door.enter(peer.Addr(), time.Since(e.loop.start))
+		if !ok {
 			_ = c.Close()
 			continue
 		}
 		slots <- struct{}{}
 		enrolling.Go(func() {
 			defer func() { <-slots }()
-			e.enroll(c.(*net.TCPConn))
+			e.enroll(c.(*net.TCPConn), &accepted{peer: peer, place: place})
 		})
 	}
+}
+
+// peerOf returns where a connection comes from, IPv4 as IPv4.
+func peerOf(c net.Conn) netip.AddrPort {
+	peer := c.RemoteAddr().(*net.TCPAddr).AddrPort()
+	return netip.AddrPortFrom(peer.Addr().Unmap(), peer.Port())
 }
 
 // errNotPolled: gnet reports success all the same when epoll takes no more sockets.
 var errNotPolled = errors.New("engine: the event loop could not watch the socket")
 
 // enroll sets a socket's options and moves it onto the loop.
-func (e *Engine) enroll(c *net.TCPConn) {
+func (e *Engine) enroll(c *net.TCPConn, a *accepted) {
 	limits := &e.opts.Limits
 	_ = c.SetWriteBuffer(limits.SndbufBytes) // a hint; the kernel's default is a bound too
 	if raw, err := c.SyscallConn(); err == nil {
 		_ = raw.Control(func(fd uintptr) { setUserTimeout(int(fd), limits.TCPUserTimeoutMs) })
 	}
-	peer := c.RemoteAddr().(*net.TCPAddr).AddrPort()
-	peer = netip.AddrPortFrom(peer.Addr().Unmap(), peer.Port())
-	a := &accepted{peer: peer}
 	_, err := e.client.EnrollContext(c, a)
 	if err == nil && !a.opened {
 		err = errNotPolled
 	}
 	if err != nil {
-		e.connections.Add(-1) // there is no session whose end would do it
-		e.opts.Log.Warn("", "connection lost before it was served", zap.Stringer("addr", peer), zap.Error(err))
+		e.door.leave() // there is no session whose end would do it
+		a.place.Leave()
+		e.opts.Log.Warn("", "connection lost before it was served", zap.Stringer("addr", a.peer), zap.Error(err))
 	}
 }

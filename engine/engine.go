@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"net"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/panjf2000/gnet/v2"
@@ -37,7 +36,8 @@ type Engine struct {
 	loop      *loop
 	client    *gnet.Client
 
-	connections atomic.Int64 // accepted and not closed yet
+	door        *door
+	memoryBytes int64 // what the process may use; 0 = no bound
 	fatal       chan error
 	lifeSign    time.Duration // how often watch looks for a sign of life
 
@@ -55,6 +55,8 @@ func New(opts Options) (*Engine, error) {
 		return nil, err
 	}
 	e := &Engine{opts: opts, fatal: make(chan error, 1), lifeSign: time.Second, reconnectFor: reconnectFor}
+	e.door = newDoor(opts.Config, opts.Log)
+	e.memoryBytes, _ = MemoryBudget(opts.Config)
 	e.loop = newLoop(e)
 	for _, address := range opts.Config.Listen {
 		l, err := listen(address)

@@ -54,9 +54,9 @@ func TestNoLeaks(t *testing.T) {
 	eventually(t, "goroutines as before", func() bool { return runtime.NumGoroutine() <= goroutines })
 	s.do(func(l *loop) {
 		slabs, _ := l.hub.Slabs()
-		if l.hub.Streams() != 0 || l.hub.Players() != 0 || slabs != 0 || s.e.connections.Load() != 0 {
+		if l.hub.Streams() != 0 || l.hub.Players() != 0 || slabs != 0 || s.e.door.connections.Load() != 0 {
 			t.Errorf("%d streams, %d players, %d slabs, %d connections are left",
-				l.hub.Streams(), l.hub.Players(), slabs, s.e.connections.Load())
+				l.hub.Streams(), l.hub.Players(), slabs, s.e.door.connections.Load())
 		}
 		if st := &l.env.Stats; st.Opened != int64(cycles)+1 || st.Closed != st.Opened || st.Panics != 0 {
 			t.Errorf("opened %d, closed %d, panics %d", st.Opened, st.Closed, st.Panics)
@@ -95,7 +95,7 @@ func TestStopWhileConnecting(t *testing.T) {
 		if err := s.wait(); err != nil {
 			t.Error(err)
 		}
-		if n := s.e.connections.Load(); n != 0 {
+		if n := s.e.door.connections.Load(); n != 0 {
 			t.Errorf("%d connections are counted after the end", n)
 		}
 		_ = s.e.opts.Log.Close(time.Second)

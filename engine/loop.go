@@ -59,6 +59,8 @@ func newLoop(e *Engine) *loop {
 		Random: func(b []byte) { _, _ = l.random.Read(b) }, // never fails
 		Clock:  reactor.Clock{Now: l.nowNs, CPU: threadCPU, ProcessCPU: processCPU},
 		Pool:   new(mem.Pool),
+
+		MemoryBytes: e.memoryBytes, Outside: mem.NewHeap().Bytes, Refused: e.door.counts,
 	}, l)
 	l.env, l.hub = &l.core.Env, l.core.Hub
 	l.pause.Store(int64(tickAtFirst))
@@ -105,7 +107,9 @@ func (l *loop) OnOpen(c gnet.Conn) (out []byte, action gnet.Action) {
 		close(l.booted)
 		return nil, gnet.None
 	}
-	c.SetContext(l.core.Open(link.FD(c.Fd()), a.peer, c))
+	m := l.core.Open(link.FD(c.Fd()), a.peer, c)
+	m.Place = a.place
+	c.SetContext(m)
 	a.opened = true
 	return nil, gnet.None
 }
@@ -123,7 +127,7 @@ func (l *loop) OnTraffic(c gnet.Conn) gnet.Action {
 // OnClose implements gnet.EventHandler.
 func (l *loop) OnClose(c gnet.Conn, err error) gnet.Action {
 	if m, ok := c.Context().(*member); ok {
-		l.engine.connections.Add(-1)
+		l.engine.door.leave()
 		l.core.Closed(m, err)
 	}
 	return gnet.None

@@ -105,7 +105,7 @@ func newRelay(tb testing.TB) *relay {
 	r.env = session.Env{
 		Config: cfg, Limits: &limits, Log: journal.Discard(), Version: "bench", Random: zeros,
 		Hub: stream.NewHub(stream.Limits{
-			GopBytesMax: int64(limits.LagBytesMax), LagBytesMax: int64(limits.LagBytesMax),
+			GopBytesMax: cfg.Budgets.StreamBytes, LagBytesMax: cfg.Budgets.StreamBytes,
 			NoProgressMs: limits.StallMs, PendingMax: link.PendingMax,
 		}, new(mem.Pool), stands, stands),
 		Later: func(*session.Session) { tb.Fatal("a session wants to be closed") },

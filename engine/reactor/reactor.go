@@ -50,6 +50,14 @@ type Options struct {
 	Random  func(b []byte) // fills b with unpredictable bytes
 	Clock   Clock
 	Pool    *mem.Pool // what streams live in
+
+	// MemoryBytes is what the process may use; 0 = no bound.
+	MemoryBytes int64
+	// Outside measures what it uses beside Pool's slabs, bytes.
+	Outside func() int64
+	// Refused, if set, calls add with each reason for which the Host refused connections, and
+	// how many.
+	Refused func(add func(limit string, n int64))
 }
 
 // Reactor runs the sessions of one loop. *loop-owned*.
@@ -73,6 +81,9 @@ type Reactor struct {
 	faults     int   // ticks that panicked since faultsMs
 	faultsMs   int64
 	summary    summary
+	account    account
+	outside    func() int64
+	refused    func(add func(limit string, n int64))
 }
 
 // Member is a session and the connection that it lives on. *loop-owned*.
@@ -84,10 +95,14 @@ type Member struct {
 
 // New returns a Reactor without sessions.
 func New(opts Options, host Host) *Reactor {
-	r := &Reactor{host: host, clock: opts.Clock, pauseNs: int64(tickIdle)}
+	r := &Reactor{
+		host: host, clock: opts.Clock, pauseNs: int64(tickIdle), account: newAccount(), outside: opts.Outside,
+		refused: opts.Refused,
+	}
 	limits := opts.Limits
 	r.Hub = stream.NewHub(stream.Limits{
-		GopBytesMax: int64(limits.LagBytesMax), LagBytesMax: int64(limits.LagBytesMax),
+		GopBytesMax: opts.Config.Budgets.StreamBytes, LagBytesMax: opts.Config.Budgets.StreamBytes,
+		MemoryBytes:  opts.MemoryBytes,
 		NoProgressMs: limits.StallMs, PendingMax: link.PendingMax,
 	}, opts.Pool, r.clock.Now, r.clock.CPU)
 	r.Env = session.Env{

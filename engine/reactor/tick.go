@@ -62,6 +62,7 @@ func (r *Reactor) Tick(nowNs int64) {
 		}
 	}()
 	nowMs := nowNs / 1e6
+	r.account.maybe(r, nowMs)
 	r.summary.lag(nowNs - r.lastTickNs - r.pauseNs)
 	gap := nowMs - r.lastTickNs/1e6
 	dt := min(gap, tickMaxMs)

@@ -5,6 +5,8 @@ package session
 import (
 	"fmt"
 	"iter"
+
+	"srsd/engine/link"
 )
 
 // Audit checks the sessions' books between two calls: all are the sessions that were opened and
@@ -56,6 +58,7 @@ func (s *Session) Audit() error {
 		return nil
 	}
 	limits := s.env.Limits
+	partial, waiting := s.env.Config.Budgets.AssemblyBytes+limits.MediaBytesMax, limits.MediaBytesMax+link.PendingMax
 	switch {
 	case (s.publish != nil) != (s.phase == phasePublish), (s.player != nil) != (s.phase == phasePlay):
 		return fmt.Errorf("phase %d, publishes %v, plays %v", s.phase, s.publish != nil, s.player != nil)
@@ -67,9 +70,9 @@ func (s *Session) Audit() error {
 		return fmt.Errorf("plays %s, which does not know it", s.playing)
 	case s.feeding, s.out != nil:
 		return fmt.Errorf("left to do: read on %v, answer %v", s.feeding, s.out != nil)
-	case held != s.partBytes, held > limits.PartialBytesMax+limits.MediaBytesMax:
-		return fmt.Errorf("holds %d bytes of parts, counted %d, limit %d", held, s.partBytes, limits.PartialBytesMax)
-	case s.Conn.Waiting() > 2*limits.PartialBytesMax:
+	case held != s.partBytes, held > partial:
+		return fmt.Errorf("holds %d bytes of parts, counted %d, limit %d", held, s.partBytes, partial)
+	case s.Conn.Waiting() > 2*waiting:
 		return fmt.Errorf("%d bytes of replies wait", s.Conn.Waiting())
 	case s.phase < phasePublish && s.deadlineMs == 0:
 		return fmt.Errorf("phase %d without a deadline", s.phase)

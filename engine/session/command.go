@@ -20,6 +20,7 @@ var (
 	errNotConnected = errors.New("session: command before connect")
 	errConnectTwice = errors.New("session: connect again on one connection")
 	errStreams      = errors.New("session: too many message streams")
+	errNoMemory     = errors.New("session: the server has no memory left for more players, try again later")
 )
 
 // command handles one command message (RTMP 1.0 §7.2). Which commands come, and in which

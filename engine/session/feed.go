@@ -66,8 +66,9 @@ func (s *Session) feedChunks(b []byte) (rest []byte) {
 	if s.client == nil {
 		// In pieces, so that it does not matter how much of what follows connect comes
 		// in the same read.
-		limit := s.env.Limits.BeforeConnectBytesMax
+		limit := s.env.Config.Budgets.BeforeConnectBytes
 		if s.stranger >= limit {
+			s.crossed(BudgetBeforeConnect)
 			s.end(ReasonLimit, fmt.Sprintf("more than %d bytes before connect", limit))
 			return nil
 		}

@@ -74,7 +74,7 @@ func newWorld(t testing.TB, extra string) *world {
 		Later:  func(s *Session) { w.later = append(w.later, s) },
 	}
 	w.env.Hub = stream.NewHub(stream.Limits{
-		GopBytesMax: int64(w.limits.LagBytesMax), LagBytesMax: int64(w.limits.LagBytesMax),
+		GopBytesMax: w.env.Config.Budgets.StreamBytes, LagBytesMax: w.env.Config.Budgets.StreamBytes,
 		NoProgressMs: w.limits.StallMs, PendingMax: link.PendingMax,
 	}, w.pool, w.clock, w.clock)
 	w.env.Init()

@@ -189,31 +189,77 @@ func TestChunkStreams(t *testing.T) {
 	w.end()
 }
 
-// TestPartialBytes: incomplete messages hold 8 MiB and 64 KiB together, whatever they
-// declare, and a little memory when little has come.
+// TestPartialBytes: incomplete messages of a publisher hold assembly_memory together, whatever
+// they declare, and a little memory when little has come.
 func TestPartialBytes(t *testing.T) {
 	w := newWorld(t, "")
 	p := w.publishing("p", "s")
 	piece := make([]byte, 1<<20-1)
 	p.feed(p.setChunkSize(len(piece)))
-	for i := range uint32(9) {
+	for i := range uint32(10) {
 		h := chunk.Header{CSID: 10 + i, Type: msg.TypeDataAMF0, StreamID: 1, Length: 1 << 20}
 		p.wantAlive()
 		p.feed(append(chunk.AppendFmt0(nil, h), piece...))
 	}
 	p.wantEnd(ReasonLimit, "incomplete messages")
-	w.end()
-
-	w = newWorld(t, "")
-	p = w.shaken("p")
-	p.feed(p.setChunkSize(1))
-	for i := range uint32(60) { // C07
-		h := chunk.Header{CSID: 10 + i, Type: msg.TypeVideo, Length: 8 << 20}
-		p.feed(append(chunk.AppendFmt0(nil, h), 1))
+	if n := w.env.Stats.Crossed[BudgetAssembly]; n != 1 {
+		t.Errorf("counted %d times", n)
 	}
+	w.end()
+}
+
+// TestPartialBytesOfStrangers: media of somebody who does not publish is not kept at all, and
+// commands as long as two of them (C03, C07).
+func TestPartialBytesOfStrangers(t *testing.T) {
+	w := newWorld(t, "")
+	w.publishing("e", "s")
+	for name, join := range map[string]func() *peer{
+		"shaken":    func() *peer { return w.shaken("a") },
+		"connected": func() *peer { return w.connected("b") },
+		"playing":   func() *peer { return w.playing("c", "s") },
+	} {
+		p := join()
+		for i := range uint32(60) {
+			h := chunk.Header{CSID: 5 + i, Type: msg.TypeVideo, Length: 8 << 20}
+			if i%2 == 0 {
+				h.Type, h.Length = msg.TypeDataAMF0, 1<<20
+			}
+			p.feed(append(chunk.AppendFmt0(nil, h), make([]byte, 128)...))
+		}
+		p.wantAlive()
+		if p.s.partBytes != 0 {
+			t.Errorf("%s: %d bytes of media are kept", name, p.s.partBytes)
+		}
+		p.close(ReasonPeerClosed)
+	}
+	p := w.connected("d")
+	p.feed(p.setChunkSize(60_000))
+	for i := range uint32(3) {
+		p.wantAlive()
+		h := chunk.Header{CSID: 10 + i, Type: msg.TypeCommandAMF0, Length: 60_001}
+		p.feed(append(chunk.AppendFmt0(nil, h), make([]byte, 60_000)...))
+	}
+	p.wantEnd(ReasonLimit, "incomplete messages")
+	w.end()
+}
+
+// TestMediaFromBeforePublish: a message that began before its sender published is not taken
+// for a whole one.
+func TestMediaFromBeforePublish(t *testing.T) {
+	w := newWorld(t, "")
+	viewer := w.playing("viewer", "s")
+	p := w.connected("p")
+	cut := p.chunks(6, msg.TypeVideo, 0, keyframe(1, 600))
+	p.feed(slices.Concat(cut[:2]...))
+	p.feed(p.command(msg.AppendPublish(nil, 6, "s", msg.PublishLive)))
+	p.feed(slices.Concat(cut[2:]...))
 	p.wantAlive()
-	if p.s.partBytes != 60 {
-		t.Errorf("%d bytes are held for 60 bytes that came", p.s.partBytes)
+	if got := media(viewer.take()); len(got) != 0 {
+		t.Errorf("viewer got half a message: %v", got)
+	}
+	p.feed(p.video(40, keyframe(2, 100)))
+	if got := media(viewer.take()); len(got) != 1 {
+		t.Errorf("viewer got %v", got)
 	}
 	w.end()
 }

@@ -18,6 +18,25 @@ import (
 // errPartial: the incomplete messages of one socket hold too many bytes.
 var errPartial = errors.New("session: incomplete messages hold too many bytes")
 
+// heedless reports whether a message of that type is of no use in the phase: all of media and
+// data outside of publishing. Its payload is not kept.
+func (s *Session) heedless(messageType uint8) bool {
+	switch messageType {
+	case msg.TypeAudio, msg.TypeVideo, msg.TypeDataAMF0, msg.TypeDataAMF3, msg.TypeAggregate:
+		return s.phase != phasePublish
+	}
+	return false
+}
+
+// assemblyMax is what the session's incomplete messages may hold. Who does not publish has
+// commands to send, one behind the other.
+func (s *Session) assemblyMax() int {
+	if s.phase == phasePublish {
+		return s.env.Config.Budgets.AssemblyBytes
+	}
+	return 2 * s.env.Limits.CommandBytesMax
+}
+
 // input is a Session as the chunk reader's handler.
 type input Session
 
@@ -44,6 +63,9 @@ func (in *input) Payload(m *chunk.Message, b []byte) error {
 // collect keeps a piece of a message until the rest is there. Memory grows with what has
 // arrived, not with the length that was declared.
 func (s *Session) collect(m *chunk.Message, b []byte) error {
+	if s.heedless(m.Type) {
+		return nil
+	}
 	for len(s.parts) <= m.Index {
 		s.parts = append(s.parts, nil)
 	}
@@ -51,8 +73,9 @@ func (s *Session) collect(m *chunk.Message, b []byte) error {
 		s.parts[m.Index] = bytebufferpool.Get()
 	}
 	s.partBytes += len(b)
-	if s.partBytes > s.env.Limits.PartialBytesMax {
-		return fmt.Errorf("%w: limit %d", errPartial, s.env.Limits.PartialBytesMax)
+	if limit := s.assemblyMax(); s.partBytes > limit {
+		s.crossed(BudgetAssembly)
+		return fmt.Errorf("%w: limit %d", errPartial, limit)
 	}
 	_, _ = s.parts[m.Index].Write(b) // never fails: memory
 	return nil
@@ -106,8 +129,13 @@ func (s *Session) takePart(i int) *bytebufferpool.ByteBuffer {
 	return part
 }
 
-func (s *Session) dropParts() {
+// dropParts forgets the incomplete messages that hold so many bytes or more. Their rest is
+// ignored when it comes.
+func (s *Session) dropParts(least int) {
 	for i := range s.parts {
+		if s.parts[i] != nil && len(s.parts[i].B) < least {
+			continue
+		}
 		if part := s.takePart(i); part != nil {
 			mem.PutBuffer(part)
 		}
@@ -117,7 +145,8 @@ func (s *Session) dropParts() {
 // message handles one whole message that did not go straight to a log.
 func (s *Session) message(m *chunk.Message, body []byte) error {
 	if len(body) != int(m.Length) {
-		// Its beginning stood in the log of a stream that has ended meanwhile.
+		// Nothing of it was kept, or its beginning stood in the log of a stream that has
+		// ended meanwhile.
 		s.odd(m)
 		return nil
 	}

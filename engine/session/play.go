@@ -6,6 +6,7 @@ import (
 	"go.uber.org/zap"
 
 	"srsd/conf"
+	"srsd/engine/link"
 	"srsd/engine/mem"
 	"srsd/engine/stream"
 	"srsd/proto/amf0"
@@ -23,14 +24,19 @@ func (s *Session) startPlay(c *msg.Command) {
 		return
 	}
 	target, vhost, err := s.place(c, conf.RolePlay)
-	if err == nil && s.phase == phasePlay {
-		s.leavePlay() // a change of stream
+	var name string
+	if err == nil {
+		change := s.phase == phasePlay
+		if change {
+			s.leavePlay()
+		}
+		name = msg.StreamKey(vhost.Name, target.App, target.Stream)
+		err = s.admit(name, vhost, change)
 	}
 	if err != nil {
 		s.turnAway(msg.StatusPlayFailed, err)
 		return
 	}
-	name := msg.StreamKey(vhost.Name, target.App, target.Stream)
 	s.Conn.SetNoDelay(vhost.TCPNoDelay)
 	a := s.answer()
 	a.setChunkSize(vhost.ChunkSize) // the stream's bytes are cut to it
@@ -43,6 +49,7 @@ func (s *Session) startPlay(c *msg.Command) {
 	st := s.env.Hub.Stream(name, vhost)
 	s.player = st.Join(&s.Conn, s, playDurationMs(c), s.nowMs)
 	s.phase, s.deadlineMs, s.playing = phasePlay, 0, name
+	s.sit(vhost)
 	if waiting := s.Conn.Take(); waiting != nil {
 		// Behind what waits, and before the stream's bytes, which are cut to the chunk
 		// size that the replies announce.
@@ -86,13 +93,14 @@ func (s *Session) stopPlay() {
 	}
 	s.reply() // what was asked while playing is answered before what comes now
 	s.player, s.ended = nil, false
+	s.stand(p.Stream().Vhost())
 	switch left := p.Leave(nil, s.nowMs); {
 	case left == nil:
 	case s.Conn.Closed():
 		mem.PutBuffer(left)
 	default:
 		s.Conn.Adopt(left)
-		if s.Conn.Waiting() > s.env.Limits.PartialBytesMax {
+		if s.Conn.Waiting() > s.env.Limits.MediaBytesMax+link.PendingMax {
 			s.end(ReasonSlow, "changes streams and does not read")
 		}
 	}

@@ -101,6 +101,7 @@ func (s *Session) stopPublish() {
 	}
 	p.fetching(s, false)
 	s.publish = nil
+	s.dropParts(s.env.Limits.CommandBytesMax) // media that is not complete is of no use any more
 	s.env.Stats.Publishers--
 	messages, bytes := p.stream.Messages, p.stream.Bytes
 	dropped, overflows := p.stream.Dropped, p.stream.GopOverflow

@@ -17,6 +17,7 @@ import (
 	"go.uber.org/zap"
 
 	"srsd/conf"
+	"srsd/engine/gate"
 	"srsd/engine/journal"
 	"srsd/engine/link"
 	"srsd/engine/mem"
@@ -45,6 +46,7 @@ type Env struct {
 	chunkLimits chunk.Limits
 	amfLimits   amf0.Limits
 	oddEvery    journal.Every
+	crossings   crossings
 	Stats       Stats
 }
 
@@ -57,6 +59,7 @@ type Stats struct {
 	BytesOut       int64 // of sessions that have ended
 	Panics         int64
 	Odd            int64 // messages that were ignored: unknown, empty or unusable
+	Crossed        [budgets]int64
 }
 
 // Count returns how many sessions ended for r.
@@ -75,6 +78,7 @@ func (e *Env) Init() {
 		Depth: e.Limits.AMFDepthMax, MemoryFactor: e.Limits.AMFMemoryFactor, Values: e.Limits.AMFValuesMax,
 	}
 	e.oddEvery = journal.NewEvery(oddEveryMs)
+	e.crossings.init()
 	e.Reads.init(e)
 }
 
@@ -108,6 +112,8 @@ type Session struct {
 	via   *netip.AddrPort // the proxy that told; nil if there is none
 	Conn  link.Conn
 	Owner any // whatever drives the session; not used here
+	// Place is what the session's source address was given when it was let in; Close leaves it.
+	Place *gate.Place
 	phase phase
 
 	reason  Reason // why it must close; ReasonNone while it need not
@@ -311,13 +317,14 @@ func (s *Session) Close(cause Reason, detail string, nowMs int64) {
 	s.end(cause, detail)
 	s.phase = phaseClosed
 	s.Conn.Close()
+	s.Place.Leave()
 	if s.out != nil {
 		mem.PutBuffer(s.out)
 		s.out = nil
 	}
 	s.stopPublish()
 	s.stopPlay()
-	s.dropParts()
+	s.dropParts(0)
 	s.drop()
 	st := &s.env.Stats
 	st.Closed++

@@ -205,6 +205,9 @@ func (p *Player) Pause(on bool, nowMs int64) {
 	p.serve(nowMs)
 }
 
+// Stream returns what is played.
+func (p *Player) Stream() *Stream { return p.stream }
+
 // Paused says whether the player is paused.
 func (p *Player) Paused() bool { return p.paused }
 

@@ -154,6 +154,11 @@ func load(f *flags, environ []string) (cfg *conf.Config, warnings []conf.Warning
 // 1 KB (BENCHMARK.md).
 const gcPercent = 200
 
+// goShare is which part of the memory budget Go's heap may grow to before the collector works
+// harder (GOMEMLIMIT, unless the environment has one). The heap holds sessions and incomplete
+// messages; what streams hold lies outside of it, and gives way to it.
+const goShare = 2
+
 // serve runs the server until a signal ends it.
 func serve(cfg *conf.Config, warnings []conf.Warning, name string, console io.Writer) error {
 	// First of all: until they are asked for, these signals end the process without a word.
@@ -183,11 +188,16 @@ func serve(cfg *conf.Config, warnings []conf.Warning, name string, console io.Wr
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)
 	}
+	memory, from := engine.MemoryBudget(cfg)
+	if os.Getenv("GOMEMLIMIT") == "" && memory > 0 {
+		debug.SetMemoryLimit(memory / goShare)
+	}
 	e, err := engine.New(engine.Options{Config: cfg, Limits: conf.DefaultLimits(), Log: log, Version: version})
 	if err != nil {
 		return err
 	}
 	greet(log, cfg, name, e)
+	log.Info("", "memory", zap.Int64("max_memory_mb", memory>>20), zap.String("from", from))
 	if cfg.Log.Tank == conf.TankFile || cfg.Log.Level > conf.LevelInfo {
 		_, _ = fmt.Fprintf(console, "srsd %s serves %s; log: %s\n", version, exampleURL(e.Addrs()[0]), logPlace(cfg))
 	}

@@ -76,9 +76,9 @@ func TestFindAvailable(t *testing.T) {
 	}
 }
 
-// TestHeap: what Go's own memory costs follows what is allocated, and does not count slabs.
-func TestHeap(t *testing.T) {
-	h := NewHeap()
+// TestOutside: it follows what is allocated, and does not count slabs.
+func TestOutside(t *testing.T) {
+	h := NewOutside()
 	before := h.Bytes()
 	if before < 1<<20 || before > 8<<30 {
 		t.Fatalf("%d bytes at first", before)

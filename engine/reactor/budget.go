@@ -36,7 +36,9 @@ func (a *account) maybe(r *Reactor, nowMs int64) {
 		return
 	}
 	a.dueMs = nowMs + accountMs
-	r.Hub.Outside(r.outside())
+	if r.outside != nil {
+		r.Hub.Outside(r.outside())
+	}
 	log, h := r.Env.Log, r.Hub
 	if h.ForMemory != a.forMemory {
 		if _, ok := a.memory.Allow(nowMs); ok {

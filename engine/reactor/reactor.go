@@ -53,7 +53,7 @@ type Options struct {
 
 	// MemoryBytes is what the process may use; 0 = no bound.
 	MemoryBytes int64
-	// Outside measures what it uses beside Pool's slabs, bytes.
+	// Outside, if set, measures what it uses beside Pool's slabs, bytes.
 	Outside func() int64
 	// Refused, if set, calls add with each reason for which the Host refused connections, and
 	// how many.

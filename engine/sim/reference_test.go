@@ -205,7 +205,7 @@ func (s *refStream) bound(p *published) {
 		return
 	}
 	s.gopBytes += len(p.payload) + 8 + (len(p.payload)-1)/s.vhost.ChunkSize
-	limit := s.ref.w.limits.LagBytesMax
+	limit := int(s.ref.w.scene.config.Budgets.StreamBytes)
 	s.vague = s.vague || s.gopBytes > limit-limit/30 && s.gopBytes < limit+limit/30
 	if s.gopBytes > limit {
 		s.gop, s.audioOnly = -1, 0

@@ -399,7 +399,7 @@ func (r *run) mayMove(k int) bool {
 	v := &r.s.vhost.Play
 	behind := r.s.bytes - p.before
 	return v.TimeJitter == conf.JitterOff || r.s.head-p.time > v.QueueLengthMs ||
-		behind > int64(r.c.w.limits.LagBytesMax)*9/10
+		behind > r.c.w.scene.config.Budgets.StreamBytes*8/10 // all beyond 7/8 go when one is beyond it
 }
 
 // time judges frame i's stamp: as published, or the stream's time less a shift that stays.

@@ -280,7 +280,9 @@ func newScene(w *world, seed uint64) scene {
 	s.costNs = pick(w, 0, 3*us, 3*us, 100*us, 2*ms)
 	s.names = []string{"one", "two", "three"}[:w.between(1, 3)]
 	w.limits = conf.DefaultLimits()
-	w.limits.LagBytesMax = pick(w, w.limits.LagBytesMax, 200_000)
+	c := *s.config
+	c.Budgets.StreamBytes = pick(w, c.Budgets.StreamBytes, 200_000)
+	s.config = &c
 	w.limits.StallMs = pick(w, w.limits.StallMs, 3000)
 	switch {
 	case seed%64 == 0:

@@ -432,7 +432,8 @@ func (m *machine) shed() {
 		}
 	}
 	if left := (pageOf(s.keepFrom()) - s.log.pages.first) * slabBytes; left > max(waits, held-need+slabBytes, 0) {
-		m.t.Fatalf("%d bytes were to be freed, of %d kept for players %d are left, %d of them needed", need, held, left, waits)
+		m.t.Fatalf("%d bytes were to be freed, of %d kept for players %d are left, %d of them needed",
+			need, held, left, waits)
 	}
 }
 

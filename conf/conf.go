@@ -105,7 +105,7 @@ type Budgets struct {
 
 // IsExempt reports whether no limit per address applies to a.
 func (b *Budgets) IsExempt(a netip.Addr) bool {
-	a = a.Unmap().WithZone("")
+	a = bare(a)
 	return slices.ContainsFunc(b.Exempt, func(n netip.Prefix) bool { return n.Contains(a) })
 }
 

@@ -50,6 +50,9 @@ func TestLimitsByEnvironment(t *testing.T) {
 		"SRS_LIMITS_MAX_MEMORY=100", "SRS_LIMITS_EXEMPT=::ffff:10.0.0.1 192.168.0.0/16",
 		"SRS_VHOST_PLAY_MAX_PLAYERS_PER_IP=7",
 	})
+	if none, _, err := LoadEnv([]string{"SRS_LIMITS_EXEMPT=none"}); err != nil || len(none.Budgets.Exempt) != 0 {
+		t.Errorf("exempt none: %v", err)
+	}
 	wantError(t, err, "")
 	b := cfg.Budgets
 	if b.MemoryBytes != 100<<20 || fmt.Sprint(b.Exempt) != "[10.0.0.1/32 192.168.0.0/16]" {

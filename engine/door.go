@@ -43,11 +43,7 @@ const (
 const floodEveryMs = 10_000
 
 func newDoor(c *conf.Config, log *journal.Log) *door {
-	b := &c.Budgets
-	d := &door{config: c, log: log, gate: gate.New(gate.Limits{
-		Rate: b.ConnectRatePerIP, Burst: b.ConnectBurstPerIP, Connections: b.ConnectionsPerIP,
-		Exempt: b.IsExempt, Live: c.MaxConnections,
-	})}
+	d := &door{config: c, log: log, gate: gate.Configured(c)}
 	for i := range d.every {
 		d.every[i] = journal.NewEvery(floodEveryMs)
 	}
@@ -55,14 +51,16 @@ func newDoor(c *conf.Config, log *journal.Log) *door {
 }
 
 // enter decides on a new connection from addr. What is let in has a place, and must leave the
-// door. A connection whose source is a proxy that will name the client has to be asked for
-// with the client's address instead, once that is known: otherwise all clients behind the
-// proxy count as one.
+// door. All clients behind a proxy would count as one: a connection from one that is trusted
+// is asked for by its session, when the proxy has named the client.
 func (d *door) enter(addr netip.Addr, since time.Duration) (place *gate.Place, ok bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	nowMs := since.Milliseconds()
-	place, verdict := d.gate.Ask(addr, time.Unix(0, 0).Add(since))
+	verdict := gate.Enter
+	if !d.config.ProxyProtocol.Trusts(addr) {
+		place, verdict = d.gate.Ask(addr, time.Unix(0, 0).Add(since))
+	}
 	b := &d.config.Budgets
 	switch verdict {
 	case gate.TooFast:

@@ -137,3 +137,12 @@ func TestSummaryNamesLimits(t *testing.T) {
 		}
 	})
 }
+
+// TestProxyIsNotOneAddress: connections of a trusted proxy are not counted by its address.
+func TestProxyIsNotOneAddress(t *testing.T) {
+	s := start(t, "proxy_protocol { enabled on; trusted 127.0.0.1; }"+
+		"limits { connect_rate_per_ip 1; connect_burst_per_ip 1; max_connections_per_ip 1; exempt none; }", "")
+	if n := len(s.floods(50)); n != 50 {
+		t.Errorf("%d of 50 connections of the proxy were served", n)
+	}
+}

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"golang.org/x/time/rate"
+
+	"srsd/conf"
 )
 
 // Limits are what each address may do.
@@ -59,6 +61,15 @@ const (
 // New returns a Gate.
 func New(l Limits) *Gate {
 	return &Gate{limits: l, places: map[netip.Addr]*Place{}, sweepAt: sweepFirst}
+}
+
+// Configured returns a Gate with the limits of a configuration.
+func Configured(c *conf.Config) *Gate {
+	b := &c.Budgets
+	return New(Limits{
+		Rate: b.ConnectRatePerIP, Burst: b.ConnectBurstPerIP, Connections: b.ConnectionsPerIP,
+		Exempt: b.IsExempt, Live: c.MaxConnections,
+	})
 }
 
 // Key is what an address counts as: an IPv6 client has a whole /64 network to choose

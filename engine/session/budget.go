@@ -5,6 +5,7 @@ package session
 import (
 	"fmt"
 	"net/netip"
+	"time"
 
 	"go.uber.org/zap"
 
@@ -24,12 +25,15 @@ const (
 	BudgetMemory                      // limits.max_memory: a player is refused
 	BudgetPlayers                     // vhost.play.max_players: a player is refused
 	BudgetPlayersPerIP                // vhost.play.max_players_per_ip: a player is refused
+	BudgetProxiedRate                 // limits.connect_rate_per_ip, of a client behind a proxy: closed
+	BudgetProxiedPerIP                // limits.max_connections_per_ip, of the same: closed
 	budgets
 )
 
 var budgetNames = [budgets]string{
 	BudgetBeforeConnect: "before_connect", BudgetAssembly: "assembly_memory", BudgetMemory: "max_memory",
 	BudgetPlayers: "max_players", BudgetPlayersPerIP: "max_players_per_ip",
+	BudgetProxiedRate: "connect_rate_per_ip(proxied)", BudgetProxiedPerIP: "max_connections_per_ip(proxied)",
 }
 
 // String returns the directive's name.
@@ -37,6 +41,7 @@ func (b Budget) String() string { return budgetNames[b] }
 
 // crossings are the budgets' state of a server. *loop-owned*.
 type crossings struct {
+	gate  *gate.Gate // of clients whose address a proxy tells; the others were asked for at accept
 	every [budgets]journal.Every
 	seats map[seat]int // players, where max_players_per_ip counts them
 }
@@ -50,7 +55,8 @@ type seat struct {
 // budgetEveryMs is how often each budget that is reached is mentioned in the log.
 const budgetEveryMs = 10_000
 
-func (c *crossings) init() {
+func (c *crossings) init(config *conf.Config) {
+	c.gate = gate.Configured(config)
 	for b := range c.every {
 		c.every[b] = journal.NewEvery(budgetEveryMs)
 	}
@@ -63,6 +69,22 @@ func (s *Session) crossed(b Budget) {
 	if n, ok := s.env.crossings.every[b].Allow(s.nowMs); ok {
 		s.env.Log.Warn(s.ID, "limit reached", zap.Stringer("limit", b), zap.Stringer("addr", s.addr),
 			zap.Uint64("and_others", n))
+	}
+}
+
+// enter asks for the place of a client whose address a proxy has told.
+func (s *Session) enter() {
+	b := &s.env.Config.Budgets
+	place, verdict := s.env.crossings.gate.Ask(s.addr.Addr(), time.Unix(0, s.nowMs*1e6))
+	switch verdict {
+	case gate.Enter:
+		s.Place = place
+	case gate.TooFast:
+		s.crossed(BudgetProxiedRate)
+		s.end(ReasonLimit, fmt.Sprintf("%v opens connections faster than %d per second", s.source(), b.ConnectRatePerIP))
+	case gate.TooMany:
+		s.crossed(BudgetProxiedPerIP)
+		s.end(ReasonLimit, fmt.Sprintf("%v has %d connections already", s.source(), b.ConnectionsPerIP))
 	}
 }
 

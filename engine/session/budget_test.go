@@ -157,3 +157,41 @@ func TestPlaceIsLeft(t *testing.T) {
 	}
 	w.end()
 }
+
+// TestProxiedClients: a client behind a trusted proxy counts by the address that the proxy
+// tells, not by the proxy's.
+func TestProxiedClients(t *testing.T) {
+	w := newWorld(t, "")
+	w.trust(false)
+	w.env.Config.Budgets.ConnectionsPerIP = 2
+	w.env.crossings.init(w.env.Config)
+	proxied := func(name, client string) *peer {
+		p := w.peer(name)
+		p.s.addr = netip.MustParseAddrPort("192.0.2.1:40000")
+		p.feed(append([]byte("PROXY TCP4 "+client+" 192.0.2.1 40000 1935\r\n"), hello()...))
+		return p
+	}
+	a := proxied("a", "198.51.100.9")
+	proxied("b", "198.51.100.9").wantAlive()
+	proxied("c", "198.51.100.9").wantEnd(ReasonLimit, "198.51.100.9 has 2 connections already")
+	proxied("d", "198.51.100.10").wantAlive()
+	for i := range 5 {
+		proxied(string(rune('p'+i)), "127.0.0.1").wantAlive() // exempt
+	}
+	a.close(ReasonPeerClosed)
+	proxied("e", "198.51.100.9").wantAlive()
+	if n := w.env.Stats.Crossed[BudgetProxiedPerIP]; n != 1 {
+		t.Errorf("counted %d times", n)
+	}
+	w.env.Config.Budgets.ConnectBurstPerIP = 1
+	w.env.Config.Budgets.ConnectRatePerIP = 1
+	w.env.crossings.init(w.env.Config)
+	proxied("f", "198.51.100.11").wantAlive()
+	proxied("g", "198.51.100.11").wantEnd(ReasonLimit, "198.51.100.11 opens connections faster than 1 per second")
+	w.sleep(1100)
+	proxied("h", "198.51.100.11").wantAlive()
+	if n := w.env.Stats.Crossed[BudgetProxiedRate]; n != 1 {
+		t.Errorf("counted %d times", n)
+	}
+	w.end()
+}

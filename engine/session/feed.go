@@ -128,6 +128,7 @@ func (s *Session) identified(c access.Client, n int) {
 	if c.Via.IsValid() {
 		via := c.Via // a copy, so that a client without a proxy costs no allocation
 		s.addr, s.via = c.Addr, &via
+		s.enter()
 	}
 	if c.Doubted.IsValid() {
 		s.env.Log.Warn(s.ID, "claimed address not believed: the proxy is not in proxy_protocol.trusted",

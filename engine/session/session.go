@@ -78,7 +78,7 @@ func (e *Env) Init() {
 		Depth: e.Limits.AMFDepthMax, MemoryFactor: e.Limits.AMFMemoryFactor, Values: e.Limits.AMFValuesMax,
 	}
 	e.oddEvery = journal.NewEvery(oddEveryMs)
-	e.crossings.init()
+	e.crossings.init(e.Config)
 	e.Reads.init(e)
 }
 

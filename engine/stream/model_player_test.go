@@ -385,7 +385,11 @@ func (m *machine) check() {
 		p := f.p
 		s := p.stream
 		behind, ms := s.log.head-p.pos, int64(0)
-		if i := s.log.find(p.pos); i < s.log.records.next {
+		i := s.log.find(p.pos)
+		for i < s.log.records.next && s.log.records.at(i).track == Data { // its time says nothing
+			i++
+		}
+		if i < s.log.records.next {
 			ms = s.clock.head - s.log.records.at(i).time
 		}
 		tooFar := behind > m.b.hub.limits.LagBytesMax || ms > m.b.vhost.Play.QueueLengthMs

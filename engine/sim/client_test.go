@@ -244,7 +244,8 @@ func (cl *client) attack() {
 	for range w.between(1, 4) {
 		body := pick(w, msg.AppendPublish(nil, 3, "junk", msg.PublishLive), msg.AppendPlay(nil, 3, "trash", 0),
 			msg.AppendCreateStream(nil, 4), cl.noise(300), []byte{3, 0})
-		for _, p := range cl.out.pieces(pick(w, uint32(3), 70, 4000), pick(w, msg.TypeCommandAMF0, msg.TypeVideo, 22, 1, 99), 7, body) {
+		csid, kind := pick(w, uint32(3), 70, 4000), pick(w, msg.TypeCommandAMF0, msg.TypeVideo, 22, 1, 99)
+		for _, p := range cl.out.pieces(csid, kind, 7, body) {
 			b = append(b, p...)
 		}
 	}

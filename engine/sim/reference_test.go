@@ -23,6 +23,9 @@ const (
 	trackCount
 )
 
+// trackOf is the track of a message type.
+var trackOf = map[uint8]int{msg.TypeAudio: audio, msg.TypeVideo: video, msg.TypeDataAMF0: data}
+
 // published is a message that players may get.
 type published struct {
 	track       int
@@ -161,7 +164,7 @@ func classify(p *published) bool {
 	case p.track == data:
 		p.header = true
 		return true
-	case len(b) < 6 && !(p.track == audio && len(b) > 2):
+	case len(b) < 3, p.track == video && len(b) < 6:
 		return false
 	case p.track == video && b[0] >= 0x80: // Enhanced RTMP: 4 bytes of codec behind the first
 		p.header = b[0]&15 == 0
@@ -321,7 +324,7 @@ func (s *shadow) message(m *message) {
 		s.command(m.body)
 	case msg.TypeAudio, msg.TypeVideo:
 		if s.publish != nil {
-			s.publish.write(map[uint8]int{msg.TypeAudio: audio, msg.TypeVideo: video}[m.kind], m.time, m.body)
+			s.publish.write(trackOf[m.kind], m.time, m.body)
 		}
 	case msg.TypeDataAMF0:
 		if s.publish == nil {
@@ -349,7 +352,7 @@ func (s *shadow) aggregate(m *message) {
 		end := flv.TagHeaderBytes + int(tag.DataBytes)
 		body := b[flv.TagHeaderBytes:end]
 		b = b[end+flv.PreviousTagSizeBytes:]
-		s.publish.write(map[uint8]int{msg.TypeAudio: audio, msg.TypeVideo: video}[tag.Type], m.time+tag.TimestampMs-first, body)
+		s.publish.write(trackOf[tag.Type], m.time+tag.TimestampMs-first, body)
 	}
 }
 

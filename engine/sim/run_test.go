@@ -225,7 +225,7 @@ func (r *run) fail(format string, args ...any) {
 
 // message judges what came.
 func (r *run) message(m *message) {
-	track := map[uint8]int{msg.TypeAudio: audio, msg.TypeVideo: video, msg.TypeDataAMF0: data}[m.kind]
+	track := trackOf[m.kind]
 	if m.csid != msg.MediaCSID(m.kind) || m.stream != 1 {
 		r.fail("a message of type %d on chunk stream %d, message stream %d", m.kind, m.csid, m.stream)
 	}
@@ -244,7 +244,7 @@ func (r *run) message(m *message) {
 		r.headerOutOfTurn(track, m.body)
 	case i < 0:
 		r.fail("%d bytes of type %d that were never published, or not here: they are message %d, and %d is next",
-			len(m.body), m.kind, slices.IndexFunc(r.s.list, func(p published) bool { return bytes.Equal(p.payload, m.body) }), r.next)
+			len(m.body), m.kind, r.before(m.body), r.next)
 	case r.ended && r.grace == 0 && !r.c.reading:
 		r.fail("message %d after the end", i)
 	case r.c.judge.paused && !probe.header:
@@ -268,6 +268,11 @@ func (r *run) find(track int, payload []byte) int {
 		}
 	}
 	return -1
+}
+
+// before returns where among all messages a payload is, or -1.
+func (r *run) before(payload []byte) int {
+	return slices.IndexFunc(r.s.list, func(p published) bool { return bytes.Equal(p.payload, payload) })
 }
 
 // reaches says whether message i may come next without a move forward.
@@ -347,8 +352,8 @@ func (r *run) account(end int, comes bool) {
 		}
 		if !r.mayMove(r.next) { // the server counts from where it stands, even if it would leave that out
 			p := &r.s.list[k]
-			r.fail("message %d (track %d, key %v, header %v, at %d ms) is missing before %d; the stream is at %d ms, queue_length %d",
-				k, p.track, p.key, p.header, p.time, end, r.s.head, r.s.vhost.Play.QueueLengthMs)
+			r.fail("message %d (track %d, key %v, header %v) is missing before %d; it is at %d ms, the stream at %d",
+				k, p.track, p.key, p.header, end, p.time, r.s.head)
 			return
 		}
 		r.move()

@@ -80,7 +80,7 @@ func (s *Stream) audit() error {
 func (s *Stream) auditPlayer(i int, p *Player) error {
 	switch {
 	case p.dead, int(p.index) != i, p.stream != s, p.log != &s.log:
-		return fmt.Errorf("dead %v, index %d, on another stream or log: %v", p.dead, p.index, p.stream != s || p.log != &s.log)
+		return fmt.Errorf("dead %v, index %d, of another stream %v", p.dead, p.index, p.stream != s || p.log != &s.log)
 	case p.pos < s.log.base, p.pos > s.log.head, p.mid > s.log.head:
 		return fmt.Errorf("at %d in a message that ends at %d, the log is %d to %d", p.pos, p.mid, s.log.base, s.log.head)
 	case p.hot >= 0 && (int(p.hot) >= len(s.wheel.hot) || s.wheel.hot[p.hot] != p):
@@ -93,7 +93,7 @@ func (s *Stream) auditPlayer(i int, p *Player) error {
 
 func (l *Log) audit() error {
 	if l.base != l.pages.first*mem.SlabBytes || l.base > l.head || l.head > l.tail || pageOf(l.tail) != l.pages.next-1 {
-		return fmt.Errorf("log base %d, head %d, tail %d, pages %d to %d", l.base, l.head, l.tail, l.pages.first, l.pages.next)
+		return fmt.Errorf("base %d, head %d, tail %d, pages %d to %d", l.base, l.head, l.tail, l.pages.first, l.pages.next)
 	}
 	for i := l.pages.first; i < l.pages.next; i++ {
 		if used := i*mem.SlabBytes < l.tail; used && l.pages.at(i).slab == nil {
@@ -118,7 +118,7 @@ func (w *Wheel) audit() error {
 	players := 0
 	for i, s := range w.live {
 		if s.liveIndex != i || s.wheel != w || len(s.players) == 0 {
-			return fmt.Errorf("place %d has stream %s with %d players, which thinks it is %d", i, s.Name, len(s.players), s.liveIndex)
+			return fmt.Errorf("place %d has %s, which has %d players and place %d", i, s.Name, len(s.players), s.liveIndex)
 		}
 		players += len(s.players)
 	}

@@ -402,7 +402,8 @@ func (r *run) mayMove(k int) bool {
 	}
 	p := &r.s.list[k]
 	v := &r.s.vhost.Play
-	behind := r.s.bytes - p.before
+	from := r.s.list[max(k-1, 0)].before // the rest of the message before it may have been copied
+	behind := r.s.bytes - from
 	return v.TimeJitter == conf.JitterOff || r.s.head-p.time > v.QueueLengthMs ||
 		behind > r.c.w.scene.config.Budgets.StreamBytes*8/10 // all beyond 7/8 go when one is beyond it
 }

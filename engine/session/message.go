@@ -185,11 +185,12 @@ func (s *Session) control(messageType uint8, body []byte) error {
 		if err != nil {
 			return err
 		}
-		if (n < chunk.DefaultSize || n > oddChunkSize) && !s.warned {
+		err = s.reader.SetChunkSize(n)
+		if err == nil && (n < chunk.DefaultSize || n > oddChunkSize) && !s.warned {
 			s.warned = true
 			s.env.Log.Warn(s.ID, "unusual chunk size", zap.Uint32("bytes", n))
 		}
-		return s.reader.SetChunkSize(n)
+		return err
 	case msg.TypeAbort:
 		csid, err := msg.ParseAbort(body)
 		if err == nil {

@@ -178,7 +178,8 @@ func (g *group) finish(t *testing.T) {
 			t.Errorf("%d goroutines of %s after the group, an idle server has %d", n, by, idle[by])
 		}
 	}
-	t.Logf("baseline gap %v, RSS %d KB before and %d after", g.watch.baseline, g.rss, rss)
+	t.Logf("baseline gap %v; RSS %d KB before and %d after, with %d slabs and %d spare ones",
+		g.watch.baseline, g.rss, rss, now["slabs"], now["slabs_spare"])
 }
 
 // silent waits until the last connection has gone.

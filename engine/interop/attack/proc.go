@@ -81,12 +81,13 @@ type gauges map[string]int
 
 var gaugeForm = regexp.MustCompile(`(\w+)=(\d+)`)
 
-// gauge waits for a summary line that is written from now on.
+// gauge waits for a summary line that is made from now on: the second one, as the first may have
+// been on its way.
 func (s *server) gauge(t *testing.T) gauges {
 	t.Helper()
 	from := s.mark()
 	var lines []string
-	if !eventually(answerWithin, func() bool { lines = s.since(from, "] summary "); return len(lines) > 0 }) {
+	if !eventually(answerWithin, func() bool { lines = s.since(from, "] summary "); return len(lines) > 1 }) {
 		t.Fatalf("no summary line\n%s", s.tail())
 	}
 	g := gauges{}

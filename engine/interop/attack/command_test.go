@@ -19,7 +19,6 @@ func TestCommand(t *testing.T) {
 	commandArguments(t, g)
 	names(t, g)
 	commandFloods(t, g)
-	idleClients(t, g)
 }
 
 func commandOrder(t *testing.T, g *group) {

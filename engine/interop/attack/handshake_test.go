@@ -39,7 +39,6 @@ func TestHandshake(t *testing.T) {
 	oddHandshakes(t, g)
 	brokenHandshakes(t, g)
 	handshakeFloods(t, g)
-	slowHandshakes(t, g)
 }
 
 // versions: what is not RTMP is closed at once and gets no byte.

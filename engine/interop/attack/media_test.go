@@ -12,14 +12,13 @@ import (
 )
 
 func TestMedia(t *testing.T) {
-	g := newGroup(t, settings{vhost: "publish { normal_timeout 3000; }"})
+	g := newGroup(t, settings{})
 	brokenPayloads(t, g)
 	brokenHeaders(t, g)
 	clocks(t, g)
 	changes(t, g)
 	aggregates(t, g)
 	mediaFloods(t, g)
-	quietStreams(t, g)
 }
 
 // relays sends messages between frames of a test stream, and demands that players get the frames.

@@ -26,6 +26,7 @@ type peer struct {
 	size  int    // of the chunks that it sends
 	tx    int    // last transaction id
 
+	in        io.Reader      // what receive reads; nil: conn
 	onMessage func(*message) // called by the reading goroutine; set before receive
 	done      chan struct{}  // nil until receive
 
@@ -102,9 +103,12 @@ func (p *peer) expectS0S1S2(hello []byte) error {
 // receive starts the reading goroutine.
 func (p *peer) receive() {
 	p.done = make(chan struct{})
+	if p.in == nil {
+		p.in = p.conn
+	}
 	go func() {
 		defer close(p.done)
-		in := newReader(p.conn)
+		in := newReader(p.in)
 		for {
 			m, err := in.next()
 			if err != nil {

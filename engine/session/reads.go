@@ -182,13 +182,15 @@ func (s *Session) Fetch(nowMs int64) (closeNow bool) {
 	return false
 }
 
-// Broken says why a connection ended whose reading failed with err.
+// Broken says why a connection ended whose socket failed with err.
 func Broken(err error) (reason Reason, detail string) {
 	switch {
 	case err == nil, errors.Is(err, io.EOF):
 		return ReasonPeerClosed, ""
 	case errors.Is(err, syscall.ECONNRESET):
 		return ReasonPeerClosed, err.Error()
+	case errors.Is(err, syscall.ETIMEDOUT):
+		return ReasonTimedOut, "the peer takes no data, or cannot be reached: " + err.Error()
 	}
 	return ReasonBroken, err.Error()
 }

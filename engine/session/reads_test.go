@@ -144,7 +144,7 @@ func TestFetchedPublisherEnds(t *testing.T) {
 	}{
 		{"FIN", func(p *peer) { p.sock.inEnd = io.EOF }, ReasonPeerClosed, ""},
 		{"RST", func(p *peer) { p.sock.inEnd = os.NewSyscallError("recv", syscall.ECONNRESET) }, ReasonPeerClosed, "reset"},
-		{"broken", func(p *peer) { p.sock.inEnd = syscall.ETIMEDOUT }, ReasonBroken, "timed out"},
+		{"broken", func(p *peer) { p.sock.inEnd = syscall.ETIMEDOUT }, ReasonTimedOut, "timed out"},
 		{"nonsense", func(p *peer) { p.sock.in = []byte{0xff, 0xff, 0xff, 0xff} }, ReasonProtocol, ""},
 		{"last words, then FIN", func(p *peer) {
 			p.sock.in = p.audio(2000, audioFrame(7, 300))

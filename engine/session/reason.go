@@ -10,6 +10,7 @@ const (
 	ReasonNone             Reason = iota
 	ReasonPeerClosed              // the peer closed its side
 	ReasonBroken                  // the socket failed
+	ReasonTimedOut                // the kernel gave the peer up (TCP_USER_TIMEOUT, keep-alive)
 	ReasonHandshakeTimeout        // no complete handshake in time
 	ReasonRoleTimeout             // neither play nor publish in time
 	ReasonPublishTimeout          // the publisher sent nothing for too long
@@ -29,6 +30,7 @@ const (
 
 var reasonNames = [reasons]string{
 	ReasonNone: "none", ReasonPeerClosed: "peer-closed", ReasonBroken: "broken",
+	ReasonTimedOut:         "timed-out",
 	ReasonHandshakeTimeout: "handshake-timeout", ReasonRoleTimeout: "idle-timeout",
 	ReasonPublishTimeout: "publish-timeout", ReasonIdleKick: "kicked-for-idle",
 	ReasonTakenOver: "taken-over",

@@ -71,7 +71,7 @@ func (s *Session) write(b []byte) {
 	case link.ErrPendingFull:
 		s.end(ReasonSlow, err.Error())
 	default:
-		s.end(ReasonBroken, err.Error())
+		s.end(Broken(err))
 	}
 }
 

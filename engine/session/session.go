@@ -188,7 +188,7 @@ func (s *Session) Feed(b []byte, nowMs int64) (closeNow bool) {
 func (s *Session) Check(nowMs int64) (closeNow bool) {
 	s.nowMs = nowMs
 	if err := s.Conn.Retry(); err != nil {
-		s.end(ReasonBroken, err.Error())
+		s.end(Broken(err))
 	}
 	switch s.phase {
 	case phaseProxy, phaseC0C1, phaseC2:
@@ -273,12 +273,12 @@ func (s *Session) later() {
 
 // Lost implements stream.Owner.
 func (s *Session) Lost(err error) {
-	r := ReasonBroken
 	switch err {
 	case stream.ErrNoProgress, stream.ErrTooSlow, stream.ErrPendingFull:
-		r = ReasonSlow
+		s.end(ReasonSlow, err.Error())
+	default:
+		s.end(Broken(err))
 	}
-	s.end(r, err.Error())
 	s.later()
 }
 

@@ -329,12 +329,12 @@ func trickle(t *testing.T, g *group) {
 	finished := make(chan error, 1)
 	go func() {
 		finished <- crowd(sockets, sockets, func(i int) error {
+			begin := time.Now()
 			p, err := g.tryDial()
 			if err != nil {
 				return err
 			}
 			defer p.close()
-			begin := time.Now()
 			for n := range hello {
 				_ = p.write(hello[n : n+1])
 				_ = p.conn.SetReadDeadline(time.Now().Add(time.Second))

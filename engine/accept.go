@@ -65,7 +65,7 @@ func (e *Engine) accept(ctx context.Context, l net.Listener) {
 	var enrolling sync.WaitGroup
 	defer enrolling.Wait()
 	slots := make(chan struct{}, enrollMax)
-	pause := acceptPauseFirst
+	pause, failed := acceptPauseFirst, time.Time{}
 	for {
 		c, err := l.Accept()
 		if ctx.Err() != nil || errors.Is(err, net.ErrClosed) {
@@ -82,10 +82,12 @@ func (e *Engine) accept(ctx context.Context, l net.Listener) {
 			case <-ctx.Done():
 			case <-time.After(pause):
 			}
-			pause = min(2*pause, acceptPauseLongest)
+			pause, failed = min(2*pause, acceptPauseLongest), time.Now()
 			continue
 		}
-		pause = acceptPauseFirst
+		if time.Since(failed) > acceptPauseLongest {
+			pause = acceptPauseFirst // and not because one got through in between
+		}
 		peer := peerOf(c)
 		place, ok := e.door.enter(peer.Addr(), time.Since(e.loop.start))
 		if !ok {
@@ -121,8 +123,7 @@ func (e *Engine) enroll(c *net.TCPConn, a *accepted) {
 		err = errNotPolled
 	}
 	if err != nil {
-		e.door.leave() // there is no session whose end would do it
 		a.place.Leave()
-		e.opts.Log.Warn("", "connection lost before it was served", zap.Stringer("addr", a.peer), zap.Error(err))
+		e.door.lose(a.peer, err, time.Since(e.loop.start)) // there is no session whose end would do it
 	}
 }

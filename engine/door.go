@@ -24,6 +24,7 @@ type door struct {
 	mu    sync.Mutex
 	gate  *gate.Gate
 	every [refusals]journal.Every
+	lost  journal.Every
 
 	connections atomic.Int64 // accepted and not closed yet
 	refused     [refusals]atomic.Int64
@@ -43,7 +44,7 @@ const (
 const floodEveryMs = 10_000
 
 func newDoor(c *conf.Config, log *journal.Log) *door {
-	d := &door{config: c, log: log, gate: gate.Configured(c)}
+	d := &door{config: c, log: log, gate: gate.Configured(c), lost: journal.NewEvery(floodEveryMs)}
 	for i := range d.every {
 		d.every[i] = journal.NewEvery(floodEveryMs)
 	}
@@ -82,6 +83,19 @@ func (d *door) enter(addr netip.Addr, since time.Duration) (place *gate.Place, o
 
 // leave counts a connection out. Its place is left by whoever has it.
 func (d *door) leave() { d.connections.Add(-1) }
+
+// lose counts a connection out that could not be served, which is mentioned now and then: a
+// system without files or memory loses one after the other.
+func (d *door) lose(peer netip.AddrPort, err error, since time.Duration) {
+	d.leave()
+	d.mu.Lock()
+	more, ok := d.lost.Allow(since.Milliseconds())
+	d.mu.Unlock()
+	if ok {
+		d.log.Warn("", "connection lost before it was served", zap.Stringer("addr", peer), zap.Error(err),
+			zap.Uint64("and_others", more))
+	}
+}
 
 func (d *door) refuse(why refusal, limit string, value int, addr netip.Addr, place *gate.Place, nowMs int64) {
 	d.refused[why].Add(1)

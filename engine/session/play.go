@@ -48,7 +48,7 @@ func (s *Session) startPlay(c *msg.Command) {
 
 	st := s.env.Hub.Stream(name, vhost)
 	s.player = st.Join(&s.Conn, s, playDurationMs(c), s.nowMs)
-	s.phase, s.deadlineMs, s.playing = phasePlay, 0, name
+	s.phase, s.deadlineMs, s.playing, s.skipsTold = phasePlay, 0, name, 0
 	s.sit(vhost)
 	if waiting := s.Conn.Take(); waiting != nil {
 		// Behind what waits, and before the stream's bytes, which are cut to the chunk
@@ -76,11 +76,14 @@ func playDurationMs(c *msg.Command) int64 {
 // maxDurationMs (a year) is as good as no end.
 const maxDurationMs = 365 * 24 * 3600 * 1000
 
-// checkPlayer enforces what a player may lag, and tells when it is moved forward.
+// checkPlayer enforces what a player may lag, and tells when it was moved forward: at the first
+// time, the second, the fourth, and so on.
 func (s *Session) checkPlayer() {
 	s.player.Check(s.nowMs)
-	if s.player.Moved() {
-		s.env.Log.Warn(s.ID, "player too slow, goes on with the newest keyframe", zap.String("stream", s.playing))
+	if n := s.player.Skipped; n > 0 && n >= 2*s.skipsTold {
+		s.skipsTold = n
+		s.env.Log.Warn(s.ID, "player too slow, goes on with the newest keyframe", zap.String("stream", s.playing),
+			zap.Int32("times", n))
 	}
 }
 

@@ -116,7 +116,9 @@ type Session struct {
 	Place *gate.Place
 	phase phase
 
-	reason  Reason // why it must close; ReasonNone while it need not
+	reason    Reason // why it must close; ReasonNone while it need not
+	skipsTold int32  // what the log was last told of player.Skipped
+
 	detail  string // what exactly, for the log
 	noted   bool   // Env.Later was called
 	ended   bool   // the player's duration is over

@@ -47,11 +47,3 @@ func TestWhoCaughtUpIsNotMoved(t *testing.T) {
 		t.Errorf("moved forward %d times, got %d frames of 4", p.p.Skipped, n)
 	}
 }
-
-// TestMoved tells each move once, whenever it was made.
-func TestMoved(t *testing.T) {
-	p := &Player{}
-	if p.Skipped = 2; !p.Moved() || p.Moved() {
-		t.Error("not once")
-	}
-}

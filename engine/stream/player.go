@@ -64,7 +64,6 @@ type Player struct {
 
 	Sent    int64 // bytes that the socket took
 	Skipped int32 // times that the player was moved forward
-	told    int32 // Skipped when Moved was called last
 }
 
 // backoffMaxMs bounds how long a full socket is left alone.
@@ -413,13 +412,6 @@ func (p *Player) Check(nowMs int64) {
 // overflows says whether the player lags more than the server wants to keep for it.
 func (p *Player) overflows() bool {
 	return p.log.head-p.pos > p.stream.hub.limits.LagBytesMax || p.log.records.next-p.seq > lagRecordsMax
-}
-
-// Moved says, once, that the player was moved forward.
-func (p *Player) Moved() bool {
-	moved := p.told != p.Skipped
-	p.told = p.Skipped
-	return moved
 }
 
 // lagRecordsMax is how many messages a player may lag, whatever their size: each costs

@@ -209,7 +209,6 @@ func controlFloods(t *testing.T, g *group) {
 	})
 }
 
-
 func oddCounts(t *testing.T, g *group) {
 	g.patient(t, "K12 unknown messages are counted", func(t *testing.T) {
 		p := g.connected(t)

@@ -66,7 +66,9 @@ func brokenPayloads(t *testing.T, g *group) {
 		g.relays(t, "p01", all...)
 	})
 	g.attack(t, "P03 avcC and NAL units that lie", func(t *testing.T) {
-		avcC := func(rest ...byte) message { return video(5, append([]byte{0x17, 0, 0, 0, 0, 1, 0x42, 0xc0, 0x1e}, rest...)) }
+		avcC := func(rest ...byte) message {
+			return video(5, append([]byte{0x17, 0, 0, 0, 0, 1, 0x42, 0xc0, 0x1e}, rest...))
+		}
 		nalu := func(b ...byte) message { return video(5, append([]byte{0x27, 1, 0, 0, 0}, b...)) }
 		g.relays(t, "p03", avcC(0xff, 0xff), avcC(0xff, 0xe1, 0xff, 0xff, 0x67), avcC(0xfe, 0xe0, 0), avcC(0xff, 0xe1, 0, 0),
 			nalu(0, 0, 0, 0), nalu(0xff, 0xff, 0xff, 0xff, 0x41), nalu(0, 0, 0, 9, 0x41), nalu(0, 0), nalu())

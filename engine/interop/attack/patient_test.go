@@ -110,6 +110,9 @@ func slowPlayers(t *testing.T, g *group) {
 		if v.jumps == 0 {
 			t.Error("it was not moved forward")
 		}
+		if n := g.count("goes on with the newest keyframe", "impatient/live/n03"); n == 0 || n > 10 {
+			t.Errorf("%d lines tell that it was moved forward", n)
+		}
 		t.Logf("%d frames of %d, moved forward %d times", v.frames, v.next[typeVideo], v.jumps)
 	})
 	g.patient(t, "N01 players with a closed window", func(t *testing.T) {

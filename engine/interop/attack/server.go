@@ -30,6 +30,7 @@ type settings struct {
 	vhost   string   // the default vhost's directives
 	files   int      // ulimit -n; 0: as it is
 	stdout  *os.File // instead of the log that is collected
+	noLog   bool     // nothing can be read of it
 	host    string   // to listen on; "": 127.0.0.1
 	run     func(*exec.Cmd) error
 	dial    func(addr string) (net.Conn, error)
@@ -80,11 +81,14 @@ func start(t *testing.T, s settings) *server {
 		t.Fatal(err)
 	}
 	srv.begin(t, s)
-	if !eventually(answerWithin, func() bool { return s.stdout != nil && srv.accepts() || srv.count("listening") > 0 || !srv.running() }) {
+	if !eventually(answerWithin, func() bool { return s.blind() && srv.accepts() || srv.count("listening") > 0 || !srv.running() }) {
 		t.Fatalf("server does not listen\n%s", srv.tail())
 	}
 	return srv
 }
+
+// blind says that the log cannot be seen.
+func (s settings) blind() bool { return s.stdout != nil || s.noLog }
 
 // begin starts the process.
 func (s *server) begin(t *testing.T, with settings) {

@@ -91,10 +91,8 @@ func TestChurn(t *testing.T) {
 
 func tooManyConnections(t *testing.T) {
 	for _, s := range []settings{{maxConn: 1000, files: 256}, {maxConn: 128, files: 256}} {
-		srv := &server{addr: "127.0.0.1:1", conf: filepath.Join(t.TempDir(), "srsd.conf")}
-		if err := os.WriteFile(srv.conf, []byte(s.confText(srv.addr, t.TempDir())), 0o600); err != nil {
-			t.Fatal(err)
-		}
+		srv := &server{}
+		srv.configure(t, s, "127.0.0.1:1")
 		srv.begin(t, s)
 		code, _ := srv.exits(t, answerWithin)
 		if want := fmt.Sprintf("ulimit -n %d", s.maxConn+128+1); code == 0 || srv.count(want, "max_connections") != 1 {

@@ -75,16 +75,22 @@ func start(t *testing.T, s settings) *server {
 	if srv.dialTCP == nil {
 		srv.dialTCP = func(addr string) (net.Conn, error) { return net.DialTimeout("tcp", addr, answerWithin) }
 	}
-	dir := t.TempDir()
-	srv.conf = filepath.Join(dir, "srsd.conf")
-	if err := os.WriteFile(srv.conf, []byte(s.confText(srv.addr, dir)), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	srv.configure(t, s, srv.addr)
 	srv.begin(t, s)
 	if !eventually(answerWithin, func() bool { return s.blind() && srv.accepts() || srv.count("listening") > 0 || !srv.running() }) {
 		t.Fatalf("server does not listen\n%s", srv.tail())
 	}
 	return srv
+}
+
+// configure writes the configuration file.
+func (s *server) configure(t *testing.T, with settings, addr string) {
+	t.Helper()
+	dir := t.TempDir()
+	s.conf = filepath.Join(dir, "srsd.conf")
+	if err := os.WriteFile(s.conf, []byte(with.confText(addr, dir)), 0o600); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // blind says that the log cannot be seen.

@@ -32,13 +32,14 @@ unit: ## the tests that need nothing but Go
 	cd $(CHARTS) && $(GO) test -shuffle=on $(TESTFLAGS) ./...
 
 # The result of these tests depends on objs/srsd, which Go's test cache does not see: -count=1.
+# Attacks measure how long others wait: -p 1, so that no encoder runs beside them.
 interop: peers build ## objs/srsd against real encoders and players
 	cd $(INTEROP) && SRSD_BIN=$(CURDIR)/objs/srsd SRSD_INTEROP_REQUIRED=1 \
-		$(GO) test -count=1 $(TESTFLAGS) ./...
+		$(GO) test -count=1 -p 1 $(TESTFLAGS) ./...
 
 # A command that needs two packages stands here twice.
 peers:
-	@.ci/need.sh ffmpeg:ffmpeg ffprobe:ffmpeg rtmpdump:rtmpdump tshark:tshark haproxy:haproxy mpv:mpv obs:obs-studio Xvfb:xvfb \
+	@.ci/need.sh ffmpeg:ffmpeg ffprobe:ffmpeg rtmpdump:rtmpdump tshark:tshark haproxy:haproxy ip:iproute2 mpv:mpv obs:obs-studio Xvfb:xvfb \
 		gst-launch-1.0:gstreamer1.0-tools gst-launch-1.0:gstreamer1.0-plugins-good \
 		gst-launch-1.0:gstreamer1.0-plugins-bad cvlc:vlc-bin cvlc:vlc-plugin-base \
 		/usr/sbin/nginx:nginx /usr/lib/nginx/modules/ngx_rtmp_module.so:libnginx-mod-rtmp

@@ -3,6 +3,7 @@
 package attack
 
 import (
+	"os"
 	"sync"
 	"time"
 )
@@ -14,16 +15,15 @@ type span struct {
 }
 
 // canary notices what is nobody's fault: that this process did not run when it wanted to, and
-// that threads of the server stood in the queue for a processor. The kernel tells the latter
-// (/proc/PID/task/*/schedstat), and a server that is stopped, blocked or busy with itself
-// stands in no queue. So a machine with other load excuses a gap, and a slow server does not.
+// that threads of the server, or of this process, stood in the queue for a processor. The kernel
+// tells the latter (/proc/PID/task/*/schedstat), and a server that is stopped, blocked or busy with
+// itself stands in no queue. So a machine with other load excuses a gap, and a slow server does not.
 type canary struct {
-	server *server
-	stop   chan struct{}
-	wg     sync.WaitGroup
+	stop chan struct{}
+	wg   sync.WaitGroup
 
-	mu    sync.Mutex
-	spans []span
+	mu                   sync.Mutex
+	asleep, ours, theirs []span // this process did not wake; it queued; the server queued
 }
 
 const (
@@ -34,9 +34,10 @@ const (
 )
 
 func newCanary(s *server) *canary {
-	c := &canary{server: s, stop: make(chan struct{})}
+	c := &canary{stop: make(chan struct{})}
 	c.wg.Go(c.watchOurselves)
-	c.wg.Go(c.watchServer)
+	c.wg.Go(func() { c.watchQueue(s.cmd.Process.Pid, &c.theirs) })
+	c.wg.Go(func() { c.watchQueue(os.Getpid(), &c.ours) })
 	return c
 }
 
@@ -45,9 +46,9 @@ func (c *canary) end() {
 	c.wg.Wait()
 }
 
-func (c *canary) note(s span) {
+func (c *canary) note(list *[]span, s span) {
 	c.mu.Lock()
-	c.spans = append(c.spans, s)
+	*list = append(*list, s)
 	c.mu.Unlock()
 }
 
@@ -64,40 +65,47 @@ func (c *canary) watchOurselves() {
 		case <-timer.C:
 		}
 		if late := time.Since(begin) - canaryTick; late > canaryLate {
-			c.note(span{begin, time.Now(), late})
+			c.note(&c.asleep, span{begin, time.Now(), late})
 		}
 	}
 }
 
-// watchServer looks how much longer the server's threads have waited for a processor. Of those
+// watchQueue looks how much longer a process's threads have waited for a processor. Of those
 // that waited at the same time the longest counts.
-func (c *canary) watchServer() {
+func (c *canary) watchQueue(pid int, list *[]span) {
 	ticker := time.NewTicker(queueTick)
 	defer ticker.Stop()
-	before, begin := c.server.runDelay(), time.Now()
+	before, begin := runDelay(pid), time.Now()
 	for {
 		select {
 		case <-c.stop:
 			return
 		case <-ticker.C:
 		}
-		after, now := c.server.runDelay(), time.Now()
+		after, now := runDelay(pid), time.Now()
 		var longest time.Duration
 		for thread, delay := range after {
 			longest = max(longest, delay-before[thread])
 		}
 		if longest > canaryLate {
-			c.note(span{begin, now, min(longest, now.Sub(begin))})
+			c.note(list, span{begin, now, min(longest, now.Sub(begin))})
 		}
 		before, begin = after, now
 	}
 }
 
-// lost is how much time between from and to is excused.
-func (c *canary) lost(from, to time.Time) (sum time.Duration) {
+// lost is how much time between from and to is excused: what this process did not run, seen in
+// three ways of which the worst counts (late is the third: what the publisher was late by itself),
+// and what the server waited for a processor.
+func (c *canary) lost(from, to time.Time, late time.Duration) time.Duration {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for _, s := range c.spans {
+	return max(within(c.asleep, from, to), within(c.ours, from, to), late) + within(c.theirs, from, to)
+}
+
+// within is how much of the spans lies between from and to.
+func within(spans []span, from, to time.Time) (sum time.Duration) {
+	for _, s := range spans {
 		first, last := s.from, s.to
 		if from.After(first) {
 			first = from

@@ -64,8 +64,14 @@ func newWatch(t *testing.T, s *server) *watch {
 	w := &watch{server: s, canary: newCanary(s)}
 	t.Cleanup(w.canary.end)
 	w.source = s.broadcast(t, controlURL, controlName)
-	for range controlPlayers {
-		w.viewers = append(w.viewers, s.views(t, controlURL, controlName))
+	w.viewers = make([]*viewer, controlPlayers)
+	if err := crowd(controlPlayers, controlPlayers, func(i int) (err error) {
+		if w.viewers[i], err = s.tryView(controlURL, controlName); err == nil {
+			t.Cleanup(w.viewers[i].close)
+		}
+		return err
+	}); err != nil {
+		t.Fatal(err)
 	}
 	for _, v := range w.viewers {
 		v.gets(t, 5)
@@ -94,7 +100,7 @@ func (w *watch) worst(begin time.Time) (gap time.Duration, at arrival) {
 				continue
 			}
 			own := w.source.lateness(a.number-min(a.number, framesPerSecond), a.number)
-			if d := a.to.Sub(a.from) - own - w.canary.lost(a.from, a.to); d > gap {
+			if d := a.to.Sub(a.from) - w.canary.lost(a.from, a.to, own); d > gap {
 				gap, at = d, a
 			}
 		}

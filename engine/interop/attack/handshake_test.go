@@ -367,7 +367,7 @@ func trickle(t *testing.T, g *group) {
 			if err != nil {
 				t.Errorf("a new client is not served: %v", err)
 			}
-			times = append(times, time.Since(begin)-g.watch.canary.lost(begin, time.Now()))
+			times = append(times, time.Since(begin)-g.watch.canary.lost(begin, time.Now(), 0))
 		}
 	}
 	slices.Sort(ages)

@@ -234,7 +234,7 @@ func rushes(t *testing.T, g *group) {
 			}
 			d := time.Since(begin)
 			t.Logf("%d players are back after %v", n, d)
-			if d -= g.watch.canary.lost(begin, time.Now()); d > 10*time.Second {
+			if d -= g.watch.canary.lost(begin, time.Now(), 0); d > 10*time.Second {
 				t.Errorf("it took %v", d)
 			}
 			var wg sync.WaitGroup

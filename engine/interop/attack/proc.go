@@ -59,9 +59,9 @@ func (s *server) cpu(t *testing.T) time.Duration {
 	return time.Duration(user+system) * time.Second / hz
 }
 
-// runDelay is how long the server's threads have waited for a processor, by thread.
-func (s *server) runDelay() map[string]time.Duration {
-	files, _ := filepath.Glob(s.proc("task/*/schedstat"))
+// runDelay is how long the threads of a process have waited for a processor, by thread.
+func runDelay(pid int) map[string]time.Duration {
+	files, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", pid))
 	delay := make(map[string]time.Duration, len(files))
 	for _, file := range files {
 		b, err := os.ReadFile(file)

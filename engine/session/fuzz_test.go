@@ -38,12 +38,13 @@ func seeds(f *testing.F) (out [][]byte) {
 }
 
 // FuzzSession: whatever comes after the handshake, and wherever TCP cuts it, the outcome is
-// the same, nothing panics, and nothing is left behind.
+// the same for client, viewer and log, nothing panics, and nothing is left behind.
 func FuzzSession(f *testing.F) {
 	for _, seed := range seeds(f) {
 		f.Add(seed, uint16(len(seed)/3), uint16(2*len(seed)/3))
 	}
 	f.Fuzz(func(t *testing.T, b []byte, first, second uint16) {
+		defer notSlow(t)()
 		i, k := int(first)%(len(b)+1), int(second)%(len(b)+1)
 		i, k = min(i, k), max(i, k)
 		whole := fuzzed(t, b)
@@ -59,6 +60,7 @@ func FuzzSession(f *testing.F) {
 // only acknowledgements and, as far as a player starts at what it finds, its times may differ.
 func fuzzed(t *testing.T, pieces ...[]byte) string {
 	w := newWorld(t, "")
+	log := w.logged()
 	other, viewer := w.publishing("other", "other"), w.playing("viewer", "show")
 	other.feed(other.video(0, videoHeader(1)))
 	other.feed(other.video(0, keyframe(1, 300)))
@@ -78,7 +80,9 @@ func fuzzed(t *testing.T, pieces ...[]byte) string {
 	p.s.Check(w.nowMs)
 	var out strings.Builder
 	for _, q := range []*peer{p, viewer} {
-		for _, m := range q.take() {
+		all := q.take()
+		checkHeard(t, q.name, all)
+		for _, m := range all {
 			if m.Type != msg.TypeAck {
 				m.Timestamp = 0
 				fmt.Fprintln(&out, q.name, m.text(), len(m.body))
@@ -87,5 +91,5 @@ func fuzzed(t *testing.T, pieces ...[]byte) string {
 	}
 	fmt.Fprintln(&out, p.closed, p.s.reason, p.s.detail)
 	w.end()
-	return out.String()
+	return out.String() + log()
 }

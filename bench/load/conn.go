@@ -57,5 +57,6 @@ type conn struct {
 	stream   int32 // index of target
 	state    state
 	sample   bool
+	slow     bool // reads less than it gets (Soak.Slow)
 	measured bool // has been running since before the measurement began
 }

@@ -50,6 +50,7 @@ type figures struct {
 	behindNs            int64
 	blocked             int64
 	joins, leaves       int64 // Churn
+	pubLeaves, vanished int64 // Soak
 	retries             int64 // Storm
 	turnNs              int64 // longest turn of the loop during the measurement
 	noPort, noFile      int64 // connections that this machine could not open
@@ -106,6 +107,8 @@ func (f *figures) merge(g *figures) {
 	f.blocked += g.blocked
 	f.joins += g.joins
 	f.leaves += g.leaves
+	f.pubLeaves += g.pubLeaves
+	f.vanished += g.vanished
 	f.retries += g.retries
 	f.turnNs = max(f.turnNs, g.turnNs)
 	f.noPort += g.noPort

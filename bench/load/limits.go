@@ -58,11 +58,11 @@ func spread(o *Options) {
 // checkMachine finds out beforehand whether this machine can carry out o. The
 // warnings are about what may spoil the result.
 func checkMachine(o *Options) (warnings []string, err error) {
-	need := o.Players + o.Publishers + filesReserve + o.Threads
+	need := o.Players + o.Publishers + ghosts(o) + filesReserve + o.Threads
 	if have, err := proc.OpenFiles(); err == nil && need > have {
 		return nil, fmt.Errorf("%w: %d connections need %d open files, and this process may have %d: "+
 			"type `ulimit -n %d` first (as root, or within the hard limit of `ulimit -Hn`), or use fewer",
-			ErrMachine, o.Players+o.Publishers, need, have, need)
+			ErrMachine, o.Players+o.Publishers+ghosts(o), need, have, need)
 	}
 	ports, err := proc.LocalPorts()
 	if err != nil {
@@ -90,6 +90,15 @@ func checkMachine(o *Options) (warnings []string, err error) {
 		}
 	}
 	return warnings, nil
+}
+
+// ghosts is how many sockets of clients that have vanished are open at a time.
+func ghosts(o *Options) int {
+	if o.Soak.VanishEvery == 0 {
+		return 0
+	}
+	silent := max(o.Soak.VanishFor, vanishedPublisher).Seconds()
+	return int((o.ChurnRate + o.Soak.PublishRate) / float64(o.Soak.VanishEvery) * silent)
 }
 
 // leaves is how many ports are in TIME_WAIT at most, of one address that n connections start from.

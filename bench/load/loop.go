@@ -27,6 +27,8 @@ const (
 	timeoutCheck = 250 * time.Millisecond
 	// dialogsKept bounds the dialogs that are kept for the next connection, about 5 KB each.
 	dialogsKept = 1024
+	// discardMax is how much one discard may take: bytes. All that a socket can hold.
+	discardMax = 1 << 30
 )
 
 // Causes of loss that are not an error's text.
@@ -72,6 +74,7 @@ type loop struct {
 	nextChurn    int64
 	churned      int  // players index of the last that left
 	rejoin       bool // Storm: who is lost comes back
+	soak         soaking
 }
 
 // counts is what gauges are set from, once per turn.
@@ -108,6 +111,8 @@ func newLoop(o *Options, id int, s *shared, c clock) (*loop, error) {
 		k := (i-part(o.Publishers))*o.Threads + id
 		c.number, c.stream, c.sample = int32(k), int32(k%len(o.PlayTargets)), k%o.SampleEvery == 0
 		c.target = &o.PlayTargets[c.stream]
+		c.slow = k >= o.Players-o.Soak.Slow
+		c.sample = c.sample && !c.slow
 	}
 	l.players = l.conns[part(o.Publishers):]
 	return l, nil
@@ -129,6 +134,7 @@ func (l *loop) run() error {
 		}
 		l.errands()
 		l.churn()
+		l.soaking()
 		l.timeouts()
 		l.show()
 		if l.measuring() {
@@ -158,6 +164,9 @@ func (l *loop) idleTime() time.Duration {
 	}
 	if l.o.Scenario == Churn && l.measuring() {
 		until = min(until, l.nextChurn)
+		if l.o.Soak.PublishRate > 0 {
+			until = min(until, l.soak.next)
+		}
 	}
 	return time.Duration(until - l.clock.now())
 }
@@ -195,6 +204,8 @@ func (l *loop) errands() {
 		case running:
 			if c.pub != nil {
 				l.failIf(c, l.pump(c))
+			} else if c.slow {
+				l.failIf(c, l.poll.change(int(c.fd), wantRead, c.index, c.life))
 			}
 		case connecting, greeting, asking, waiting, closed: // nothing is ever due
 		}
@@ -270,9 +281,12 @@ func (l *loop) connected(c *conn) error {
 func (l *loop) read(c *conn) error {
 	var n int
 	var err error
-	if c.d == nil {
-		n, err = discard(int(c.fd))
-	} else {
+	switch {
+	case c.d == nil && c.slow:
+		n, err = l.sip(c)
+	case c.d == nil:
+		n, err = discard(int(c.fd), discardMax)
+	default:
 		n, err = receive(int(c.fd), l.in)
 	}
 	if err == errAgain {

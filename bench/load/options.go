@@ -60,6 +60,7 @@ type Options struct {
 	PIDs    []int // processes of the server, on this machine; may be empty
 
 	ChurnRate   float64       // leaves, and joins, per second; Churn only
+	Soak        Soak          // what else happens; Churn only
 	StormWithin time.Duration // reconnects are spread over so long; Storm only
 }
 
@@ -92,6 +93,10 @@ func (o *Options) check() error {
 		{o.Batch >= 0, "batch"},
 		{o.Threads >= 1 && o.Threads <= ThreadsMax, "threads"},
 		{o.Scenario != Churn || o.ChurnRate > 0, "joins per second"},
+		{o.Soak.PublishRate >= 0 && (o.Soak.PublishRate == 0 || o.Publishers > 1), "publishers that come and go, one stays"},
+		{o.Soak.Slow >= 0 && o.Soak.Slow <= o.Players, "slow players"},
+		{o.Soak.VanishEvery >= 0 && o.Soak.VanishFor >= 0, "vanishing clients"},
+		{o.Soak.LookEvery >= 0, "time between two looks at the server"},
 		{o.Scenario != Storm || o.StormWithin >= 0, "time to reconnect"},
 		{o.Scenario == Steady || o.Players > 0, "players, there must be some"},
 	} {

@@ -30,6 +30,8 @@ type Result struct {
 	FirstMediaMs Percentiles `json:"first_media_ms"`
 
 	Churn Churned `json:"churn"`
+	Soak  Soaked  `json:"soak"`
+	Held  Held    `json:"held"`
 	Storm Stormed `json:"storm"`
 
 	Server Server `json:"server"`
@@ -83,6 +85,13 @@ type Churned struct {
 	JoinsPerSecond float64 `json:"joins_per_s"`
 }
 
+// Soaked is what else happened in a churn.
+type Soaked struct {
+	PublishLeaves   int64   `json:"publish_leaves"`
+	LeavesPerSecond float64 `json:"publish_leaves_per_s"`
+	Vanished        int64   `json:"vanished"` // players and publishers that left without a word
+}
+
 // Stormed is what happened in a storm.
 type Stormed struct {
 	Back    int64 `json:"back"`    // players that had a picture again
@@ -120,12 +129,13 @@ type Problem struct {
 }
 
 // Failed reports whether anybody was lost, starved or left without a picture; of a
-// test that was not interrupted, also whether anybody is missing at its end.
+// test that was not interrupted, also whether anybody is missing at its end, or the server has
+// kept open files of clients that are gone.
 func (r *Result) Failed() bool {
 	lost := r.Players.Lost > 0 || r.Players.Starved > 0 || r.Publishers.Lost > 0
 	missing := r.Players.Playing < r.Players.Wanted || r.Publishers.Publishing < r.Publishers.Wanted ||
 		r.Scenario == scenarioNames[Storm] && r.Storm.AllBackMs == 0
-	return lost || missing && !r.Interrupted
+	return lost || missing && !r.Interrupted || r.Held.FilesAfter > r.Held.FilesBefore
 }
 
 var scenarioNames = [...]string{Steady: "steady", Churn: "churn", Storm: "storm"}
@@ -171,6 +181,7 @@ func (r *Result) fill(o *Options, f *figures, live counts) {
 	r.LatencyMs = percentilesOf(f.latency)
 	r.FirstMediaMs = percentilesOf(f.first)
 	r.Churn = Churned{Joins: f.joins, Leaves: f.leaves, JoinsPerSecond: perSecond(f.joins)}
+	r.Soak = Soaked{PublishLeaves: f.pubLeaves, LeavesPerSecond: perSecond(f.pubLeaves), Vanished: f.vanished}
 	r.Storm = Stormed{Back: live.back, Retries: f.retries, BackMs: percentilesOf(f.back)}
 	if o.Scenario == Storm && live.playing == int64(o.Players) {
 		r.Storm.AllBackMs = r.Storm.BackMs.Max

@@ -17,8 +17,8 @@ const (
 	look = 20 * time.Millisecond
 	// reportEvery is how often Run reports progress.
 	reportEvery = 200 * time.Millisecond
-	// drainMax is how long the last joiners of a churn may take.
-	drainMax = 5 * time.Second
+	// drainTime is how long the last joiners of a churn may take.
+	drainTime = 5 * time.Second
 )
 
 // ErrUnreachable says that not one connection came about; it comes wrapped with the most frequent cause.
@@ -57,6 +57,7 @@ func Run(ctx context.Context, o Options, report func(Progress)) (*Result, error)
 		return nil, err
 	}
 	k := conductor{o: &o, ctx: ctx, report: report, clock: newClock(), failed: make(chan error, o.Threads)}
+	k.beganNs = k.clock.now()
 	for i := range o.Threads {
 		l, err := newLoop(&o, i, &k.shared, k.clock)
 		if err != nil {
@@ -66,6 +67,7 @@ func Run(ctx context.Context, o Options, report func(Progress)) (*Result, error)
 	}
 	r := newResult(&o)
 	r.Warnings = append(r.Warnings, warnings...)
+	k.result = r
 	err = k.conduct(r)
 	return r, err
 }
@@ -103,6 +105,9 @@ type conductor struct {
 	lastReceived, lastSent int64
 	server0, client0       proc.Usage // at the beginning of the measurement
 	measured               bool
+	result                 *Result // that Run returns
+	beganNs                int64
+	watch                  watch
 }
 
 // conduct leads the loops through the test and fills r.
@@ -117,6 +122,7 @@ func (k *conductor) conduct(r *Result) error {
 			ended <- err
 		}()
 	}
+	k.lookBefore(r)
 	k.acts(r)
 	r.Interrupted = k.ctx.Err() != nil
 	k.begin(stageEnd, 0)
@@ -128,6 +134,7 @@ func (k *conductor) conduct(r *Result) error {
 	if k.err != nil {
 		return k.err
 	}
+	k.lookAfter(r)
 	total := newFigures()
 	for _, l := range k.loops {
 		total.merge(&l.figures)
@@ -209,14 +216,14 @@ func (k *conductor) measure(r *Result) {
 	k.costs(r)
 	if k.o.Scenario == Churn && !k.over() {
 		k.begin(stageDrain, 0)
-		n := int64(k.o.Players)
+		n, publishers := int64(k.o.Players), int64(k.o.Publishers)
 		// The figures from before a loop has stopped its churn may miss its last joins.
-		k.until(drainMax, func(counts) bool {
+		k.until(k.o.drainMax(), func(counts) bool {
 			if !k.entered(stageDrain) {
 				return false
 			}
 			c := k.sum()
-			return c.playing+c.playersLost >= n
+			return c.playing+c.playersLost >= n && c.publishing+c.publishersLost >= publishers
 		})
 	}
 }
@@ -226,6 +233,14 @@ func (k *conductor) hold(s stage, d time.Duration) bool {
 	k.begin(s, d)
 	k.until(d, k.nobody)
 	return !k.over()
+}
+
+// drainMax is how long those may take who are on their way when a churn ends.
+func (o *Options) drainMax() time.Duration {
+	if o.Soak.PublishRate > 0 {
+		return drainTime + vanishedPublisher + backAfter
+	}
+	return drainTime
 }
 
 func (k *conductor) begin(s stage, of time.Duration) {
@@ -244,6 +259,7 @@ func (k *conductor) until(d time.Duration, done func(counts) bool) bool {
 	for end := k.clock.now() + int64(d); ; {
 		c := k.sum()
 		k.tell(c)
+		k.lookDue()
 		if done(c) || k.clock.now() >= end {
 			return !k.over()
 		}

@@ -2,7 +2,10 @@
 
 package load
 
-import "time"
+import (
+	"math"
+	"time"
+)
 
 // retryDelay is when a player that is turned away in a storm tries again.
 const retryDelay = 500 * time.Millisecond
@@ -39,11 +42,11 @@ func (l *loop) schedule(conns []conn) {
 
 func (l *loop) beginMeasure() {
 	l.measureNs = l.now
-	l.nextChurn = l.now
+	l.nextChurn, l.soak.next = l.now, l.now
 	for i := range l.conns {
 		c := &l.conns[i]
 		c.mark = c.bytes
-		c.measured = c.state == running
+		c.measured = c.state == running && !c.slow
 		if c.pub != nil {
 			c.pub.sentMark = c.pub.sent
 		}
@@ -83,6 +86,7 @@ func (l *loop) end() {
 		case running, closed:
 		}
 	}
+	l.bury(math.MaxInt64)
 	for i := range l.conns {
 		// With a reset: so many ports in TIME_WAIT would be in the way of the next test.
 		// The gauges go on showing who was there at the end.
@@ -134,8 +138,11 @@ func (l *loop) replaceOne() bool {
 		c := &l.players[l.churned]
 		switch c.state {
 		case running:
-			l.drop(c, false)
+			if c.slow {
+				continue
+			}
 			l.figures.leaves++
+			l.leave(c, l.o.Soak.VanishFor)
 		case closed: // lost, and counted; its place is free
 		case idle, connecting, greeting, asking, waiting:
 			continue

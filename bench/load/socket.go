@@ -16,6 +16,7 @@ type wanted uint8
 const (
 	wantRead wanted = iota
 	wantReadWrite
+	wantNothing // but the end of the connection
 )
 
 // errAgain: the socket has nothing, or takes nothing, right now.

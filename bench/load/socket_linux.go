@@ -30,8 +30,12 @@ func newPoller() (*poller, error) {
 func (p *poller) close() { _ = unix.Close(p.fd) }
 
 func (w wanted) mask() uint32 {
-	if w == wantReadWrite {
+	switch w {
+	case wantReadWrite:
 		return unix.EPOLLIN | unix.EPOLLOUT
+	case wantNothing:
+		return 0
+	case wantRead:
 	}
 	return unix.EPOLLIN
 }
@@ -238,15 +242,12 @@ func receive(fd int, b []byte) (int, error) {
 	return transfer(unix.SYS_RECVFROM, fd, &b[0], len(b), unix.MSG_DONTWAIT)
 }
 
-// discardMax is how much one discard may take: bytes. All that a socket can hold.
-const discardMax = 1 << 30
-
-// discard throws away what has been received, inside the kernel, and returns how
-// much it was. 0 bytes: the server has closed. Source: man 7 tcp, MSG_TRUNC.
+// discard throws away up to max bytes of what has been received, inside the kernel, and returns
+// how much it was. 0 bytes: the server has closed. Source: man 7 tcp, MSG_TRUNC.
 //
 //srsd:hot
-func discard(fd int) (int, error) {
-	return transfer(unix.SYS_RECVFROM, fd, nil, discardMax, unix.MSG_TRUNC|unix.MSG_DONTWAIT)
+func discard(fd, max int) (int, error) {
+	return transfer(unix.SYS_RECVFROM, fd, nil, max, unix.MSG_TRUNC|unix.MSG_DONTWAIT)
 }
 
 // send writes what the socket takes of b, which is not empty.

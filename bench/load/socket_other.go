@@ -37,7 +37,7 @@ func connectError(int) error { return errors.ErrUnsupported }
 
 func receive(int, []byte) (int, error) { return 0, errors.ErrUnsupported }
 
-func discard(int) (int, error) { return 0, errors.ErrUnsupported }
+func discard(int, int) (int, error) { return 0, errors.ErrUnsupported }
 
 func send(int, []byte) (int, error) { return 0, errors.ErrUnsupported }
 

@@ -11,11 +11,12 @@ import "time"
 type Usage struct {
 	CPU      time.Duration // user and system time of all its threads
 	RSSBytes int64         // memory that is resident now
+	Threads  int           // now
 }
 
 // Add returns the sum of two processes.
 func (u Usage) Add(v Usage) Usage {
-	return Usage{CPU: u.CPU + v.CPU, RSSBytes: u.RSSBytes + v.RSSBytes}
+	return Usage{CPU: u.CPU + v.CPU, RSSBytes: u.RSSBytes + v.RSSBytes, Threads: u.Threads + v.Threads}
 }
 
 // Ports is the range of local ports that the kernel takes for outgoing

@@ -23,6 +23,7 @@ const clockTick = 10 * time.Millisecond
 const (
 	statUserTime = 14 - 3
 	statSysTime  = 15 - 3
+	statThreads  = 20 - 3
 	statRSSPages = 24 - 3
 )
 
@@ -46,13 +47,25 @@ func parseStat(b []byte) (Usage, error) {
 	user, err1 := strconv.ParseInt(fields[statUserTime], 10, 64)
 	system, err2 := strconv.ParseInt(fields[statSysTime], 10, 64)
 	pages, err3 := strconv.ParseInt(fields[statRSSPages], 10, 64)
-	if err := errors.Join(err1, err2, err3); err != nil {
+	threads, err4 := strconv.Atoi(fields[statThreads])
+	if err := errors.Join(err1, err2, err3, err4); err != nil {
 		return Usage{}, fmt.Errorf("%w: %w", errStat, err)
 	}
 	return Usage{
 		CPU:      time.Duration(user+system) * clockTick,
 		RSSBytes: pages * int64(os.Getpagesize()),
+		Threads:  threads,
 	}, nil
+}
+
+// Files returns how many files the process pid has open, sockets among them. Errors: those of
+// os.ReadDir; os.ErrPermission says that the process is somebody else's.
+func Files(pid int) (int, error) {
+	list, err := os.ReadDir("/proc/" + strconv.Itoa(pid) + "/fd")
+	if err != nil {
+		return 0, fmt.Errorf("proc: files of process %d: %w", pid, err)
+	}
+	return len(list), nil
 }
 
 // Self returns the usage of this process, its CPU time to 1 us.

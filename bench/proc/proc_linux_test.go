@@ -12,7 +12,7 @@ import (
 func TestParseStat(t *testing.T) {
 	line := "4242 (a (b) c) S 1 2 3 4 5 6 7 8 9 10 250 150 13 14 20 0 4 0 100 200000 512 18446744073709551615 1 1\n"
 	u, err := parseStat([]byte(line))
-	want := Usage{CPU: 4 * time.Second, RSSBytes: 512 * int64(os.Getpagesize())}
+	want := Usage{CPU: 4 * time.Second, RSSBytes: 512 * int64(os.Getpagesize()), Threads: 4}
 	if err != nil || u != want {
 		t.Fatalf("%+v, %v; want %+v", u, err, want)
 	}
@@ -42,8 +42,30 @@ func TestSelf(t *testing.T) {
 	}
 }
 
+// TestFiles: one more file is one more.
+func TestFiles(t *testing.T) {
+	before, err := Files(os.Getpid())
+	if err != nil || before < 3 {
+		t.Fatalf("%d, %v", before, err)
+	}
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	after, err := Files(os.Getpid())
+	if err != nil || after < before+2 {
+		t.Errorf("%d files, then a pipe, then %d; %v", before, after, err)
+	}
+	if err := errors.Join(r.Close(), w.Close()); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func TestNoProcess(t *testing.T) {
 	if _, err := Of(1 << 30); !errors.Is(err, os.ErrNotExist) {
+		t.Fatal(err)
+	}
+	if _, err := Files(1 << 30); !errors.Is(err, os.ErrNotExist) {
 		t.Fatal(err)
 	}
 }

@@ -9,6 +9,9 @@ import "errors"
 // Of returns errors.ErrUnsupported.
 func Of(int) (Usage, error) { return Usage{}, errors.ErrUnsupported }
 
+// Files returns errors.ErrUnsupported.
+func Files(int) (int, error) { return 0, errors.ErrUnsupported }
+
 // Self returns errors.ErrUnsupported.
 func Self() (Usage, error) { return Usage{}, errors.ErrUnsupported }
 

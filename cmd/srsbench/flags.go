@@ -89,6 +89,17 @@ type churnCmd struct {
 	Churn float64 `default:"50" placeholder:"N" help:"Players that leave, and join, per second (${default})."`
 }
 
+type soakCmd struct {
+	mixedCmd
+	Churn        float64       `default:"200" placeholder:"N" help:"Players that leave, and join, per second (${default})."`
+	PublishChurn float64       `default:"20" placeholder:"N" help:"Publishers that leave, and come back, per second (${default})."`
+	Slow         int           `default:"20" placeholder:"N" help:"Players that take 20 KB/s, whatever they are sent (${default})."`
+	Vanish       int           `default:"20" placeholder:"K" help:"Every K-th that leaves goes silent first; 0: none (${default})."`
+	VanishFor    time.Duration `default:"40s" help:"Silent for so long, then reset (${default})."`
+	Looks        string        `placeholder:"FILE" help:"Write what the server holds as CSV; - is the standard output."`
+	LookEvery    time.Duration `default:"10s" help:"Look at the server so often (${default})."`
+}
+
 type stormCmd struct {
 	mixedCmd
 	Within time.Duration `default:"1s" help:"They reconnect within so long after the cut (${default})."`
@@ -197,6 +208,18 @@ func (c *mixedCmd) options(ctx context.Context) (o load.Options, flags *common, 
 func (c *churnCmd) options(ctx context.Context) (o load.Options, flags *common, err error) {
 	o, flags, err = c.mixedCmd.options(ctx)
 	o.Scenario, o.ChurnRate = load.Churn, c.Churn
+	return o, flags, err
+}
+
+func (c *soakCmd) options(ctx context.Context) (o load.Options, flags *common, err error) {
+	o, flags, err = c.mixedCmd.options(ctx)
+	if err == nil && (len(c.PID) == 0 || c.LookEvery <= 0) {
+		err = fmt.Errorf("%w: soak needs the --pid of the server, on this machine, and a --look-every", errFlags)
+	}
+	o.Scenario, o.ChurnRate = load.Churn, c.Churn
+	o.Soak = load.Soak{
+		PublishRate: c.PublishChurn, Slow: c.Slow, VanishEvery: c.Vanish, VanishFor: c.VanishFor, LookEvery: c.LookEvery,
+	}
 	return o, flags, err
 }
 

@@ -38,6 +38,7 @@ type commands struct {
 	Publish publishCmd `cmd:"" help:"Publish streams, generated or from a file, in real time."`
 	Mixed   mixedCmd   `cmd:"" help:"Publish streams and play them: one command measures a server, latency included."`
 	Churn   churnCmd   `cmd:"" help:"Players leave and join all the time: how long until the first picture?"`
+	Soak    soakCmd    `cmd:"" help:"Clients come, go, are slow and vanish, for long: what does the server not give back?"`
 	Storm   stormCmd   `cmd:"" help:"All players are cut off at once and come back: how long until all play again?"`
 	Floor   floorCmd   `cmd:"" help:"A server without a protocol, to compare others with: what the kernel alone costs."`
 
@@ -52,7 +53,7 @@ type command interface {
 // selected is the subcommand with a name that the parser has accepted.
 func (c *commands) selected(name string) command {
 	return map[string]command{
-		"play": &c.Play, "publish": &c.Publish, "mixed": &c.Mixed, "churn": &c.Churn, "storm": &c.Storm,
+		"play": &c.Play, "publish": &c.Publish, "mixed": &c.Mixed, "churn": &c.Churn, "soak": &c.Soak, "storm": &c.Storm,
 	}[name]
 }
 
@@ -103,6 +104,15 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if err != nil {
 		say(stderr, "srsbench: %s\n", plain(err))
 		return exitUsage
+	}
+	if o.Soak.LookEvery > 0 {
+		looks, err := newLooks(c.Soak.Looks, stdout)
+		if err != nil {
+			say(stderr, "srsbench: %v\n", err)
+			return exitUsage
+		}
+		defer looks.close(stderr)
+		o.Soak.Look = looks.add
 	}
 	return measure(ctx, o, flags, stdout, stderr)
 }

@@ -56,6 +56,10 @@ func playersSummary(w io.Writer, r *load.Result) {
 	if c := &r.Churn; c.Joins > 0 {
 		say(w, "churn          %d joins, %d leaves, %.1f joins per second\n", c.Joins, c.Leaves, c.JoinsPerSecond)
 	}
+	if s := &r.Soak; s.PublishLeaves > 0 || s.Vanished > 0 {
+		say(w, "publishers     %d left and came back, %.1f per second; %d clients vanished without a word\n",
+			s.PublishLeaves, s.LeavesPerSecond, s.Vanished)
+	}
 	if s := &r.Storm; r.Scenario == "storm" {
 		percentiles(w, "back", &s.BackMs)
 		all := fmt.Sprintf("all back after %.0f ms", s.AllBackMs)
@@ -74,6 +78,12 @@ func costSummary(w io.Writer, r *load.Result) {
 		}
 		say(w, "server         %.3f of a core (%.4f per 1,000 %ss); RSS %.1f MB before, %.1f MB after, %.1f KB per %s\n",
 			s.CPU, s.CPUPerThousand, per, s.RSSBeforeMB, s.RSSAfterMB, s.RSSPerPlayerKB, per)
+	}
+	if h := &r.Held; h.FilesBefore > 0 {
+		say(w, "held           RSS %.1f MB, growing by %.1f KB per minute (%d looks); when all had left: RSS %.1f MB, "+
+			"%d files (%d before), %d threads (%d before)\n",
+			r.Server.RSSAfterMB, h.RSSSlopeKB, h.Looks, h.RSSAfterMB, h.FilesAfter, h.FilesBefore,
+			h.ThreadsAfter, h.ThreadsBefore)
 	}
 	if r.MeasuredS > 0 {
 		say(w, "client         %.3f of a core, %d thread(s); RSS %.1f MB; longest turn %.0f ms\n",

@@ -157,15 +157,8 @@ func (c checker) markGiven(at variable) {
 // misspelled warns about a variable that is nearly one of ours. Others are none
 // of our business: container platforms set SRS_... variables of their own.
 func (c checker) misspelled(name string, known map[string]variable) {
-	if len(name) > suggestBytesMax {
-		return
-	}
-	best, bestDistance := "", len(name)/12+2
-	for _, k := range slices.Sorted(maps.Keys(known)) {
-		if d := distance(name, k); d < bestDistance {
-			best, bestDistance = k, d
-		}
-	}
+	const lettersPerMistake = 12
+	best := nearest(name, slices.Sorted(maps.Keys(known)), len(name)/lettersPerMistake+1)
 	if best != "" {
 		c.rep.warnf(name, Pos{File: "conf: " + name}, "the variable is not known and has no effect; did you mean %s?", best)
 	}

@@ -37,18 +37,19 @@ func FuzzLoad(f *testing.F) {
 	})
 }
 
-// FuzzEnv is the same for a variable's value.
+// FuzzEnv is the same for variables, alone and together with a file.
 func FuzzEnv(f *testing.F) {
-	f.Add("LISTEN", "1935 [::1]:1936")
-	f.Add("MAX_CONNECTIONS", "10kk")
-	f.Add("VHOST_PLAY_QUEUE_LENGTH", "0.0001")
-	f.Add("VHOST_CHUNK_SIZE", "99999999999")
-	f.Add("LOG_LEVEL_V2", "debug")
-	f.Add("VHOST_PLAY_GOPCACHE", "on")
-	f.Add("VHOST_SECURITY_ALLOW", "play all; publish 10.0.0.0/8;")
-	f.Add("PROXY_PROTOCOL_TRUSTED", "::1 10.0.0.0/8")
-	f.Fuzz(func(t *testing.T, name, v string) {
-		cfg, warnings, err := LoadEnv([]string{"SRS_" + name + "=" + v})
+	const file = "listen 1936; vhost __defaultVhost__ { play { gop_cache off; } }"
+	f.Add("LISTEN", "1935 [::1]:1936", "MAX_CONNECTIONS", "10kk", file)
+	f.Add("VHOST_PLAY_QUEUE_LENGTH", "0.0001", "VHOST_CHUNK_SIZE", "99999999999", file)
+	f.Add("LOG_LEVEL_V2", "debug", "VHOST_PLAY_GOPCACHE", "on", file)
+	f.Add("VHOST_SECURITY_ALLOW", "play all; publish 10.0.0.0/8;", "PROXY_PROTOCOL_TRUSTED", "::1 10.0.0.0/8", file)
+	f.Add("VHOST_PLAY_GOP_CACHE", "on", "VHOST_PLAY_GOP_CACHE", "off", "vhost a { } vhost b { play { gop_cache on; } }")
+	f.Fuzz(func(t *testing.T, name, v, name2, v2, text string) {
+		environ := []string{"SRS_" + name + "=" + v, "PATH=/bin", "SRS_" + name2 + "=" + v2}
+		cfg, warnings, err := LoadEnv(environ)
+		checkOutcome(t, cfg, warnings, err)
+		cfg, warnings, err = memory{"c.conf": text}.load(environ...)
 		checkOutcome(t, cfg, warnings, err)
 	})
 }

@@ -10,22 +10,25 @@ const suggestBytesMax = 64
 // didYouMean returns `; did you mean "x"?` for the nearest of names, or "" when
 // none is near.
 func didYouMean(word string, names []string) string {
-	if best := nearest(word, names); best != "" {
+	if best := nearest(word, names, max(1, len(word)/3)); best != "" { // one letter in three
 		return fmt.Sprintf("; did you mean %q?", best)
 	}
 	return ""
 }
 
-// nearest returns the name with the least edit distance to word, or "" when that
-// is more than one letter in three.
-func nearest(word string, names []string) string {
-	best, bestDistance := "", max(1, len(word)/3)+1
+// nearest returns the name with the least edit distance to word, the first of several, or ""
+// when that is more than letters.
+func nearest(word string, names []string, letters int) (best string) {
 	if len(word) > suggestBytesMax {
 		return ""
 	}
 	for _, name := range names {
-		if d := distance(word, name); d < bestDistance {
-			best, bestDistance = name, d
+		// What one is longer than the other must be inserted, at least. Most names end here.
+		if max(len(word)-len(name), len(name)-len(word)) > letters {
+			continue
+		}
+		if d := distance(word, name); d <= letters {
+			best, letters = name, d-1
 		}
 	}
 	return best

@@ -254,17 +254,28 @@ func TestHostileCounts(t *testing.T) {
 
 	hvcC := []byte("\x90hvc1" + unhex(t, hevc1080p[:44]) + "\xff" + strings.Repeat("\x20\xff\xff", 255))
 	for name, in := range map[string][]byte{"H264": in, "HEVC": hvcC} {
-		var before, after runtime.MemStats
-		runtime.ReadMemStats(&before)
-		got, err := first(ParseVideo(in, false))
-		runtime.ReadMemStats(&after)
+		var got Video
+		var err error
+		used := allocated(func() { got, err = first(ParseVideo(in, false)) })
 		if got.Codec != name || name == "H264" && got.String() != "H264 Baseline@3 640x480" {
 			t.Errorf("got %q, %v", got, err)
 		}
-		if used := after.TotalAlloc - before.TotalAlloc; used > 256*1024 {
+		if used > allocatedMax {
 			t.Errorf("%s: %d bytes allocated for %d bytes of input", name, used, len(in))
 		}
 	}
+}
+
+// allocatedMax is more than any header costs: bytes.
+const allocatedMax = 256 << 10
+
+// allocated returns how many bytes f allocates.
+func allocated(f func()) uint64 {
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	f()
+	runtime.ReadMemStats(&after)
+	return after.TotalAlloc - before.TotalAlloc
 }
 
 func TestGuard(t *testing.T) {
@@ -321,6 +332,7 @@ func TestHEVCCropUnits(t *testing.T) {
 	}
 }
 
+// FuzzParse: whatever a header says, what comes out is within bounds, and so is what it cost.
 func FuzzParse(f *testing.F) {
 	for _, s := range []string{
 		"\x17\x00\x00\x00\x00" + unhex(f, avc720p),
@@ -338,14 +350,21 @@ func FuzzParse(f *testing.F) {
 		f.Add([]byte(s), false)
 	}
 	f.Fuzz(func(t *testing.T, b []byte, annexB bool) {
-		v, err := first(ParseVideo(b, annexB))
+		var v Video
+		var err error
+		if used := allocated(func() { v, err = first(ParseVideo(b, annexB)) }); used > allocatedMax {
+			t.Fatalf("%d bytes allocated for %d bytes of video header", used, len(b))
+		}
 		if err != nil && !errors.Is(err, ErrHeader) && !errors.Is(err, ErrNotHeader) {
 			t.Fatal(err)
 		}
 		if v.Width < 0 || v.Width > dimensionMax || v.Height < 0 || v.Height > dimensionMax || len(v.String()) > 100 {
 			t.Fatalf("%+v", v)
 		}
-		a, err := first(ParseAudio(b))
+		var a Audio
+		if used := allocated(func() { a, err = first(ParseAudio(b)) }); used > allocatedMax {
+			t.Fatalf("%d bytes allocated for %d bytes of audio header", used, len(b))
+		}
 		if err != nil && !errors.Is(err, ErrHeader) && !errors.Is(err, ErrNotHeader) {
 			t.Fatal(err)
 		}

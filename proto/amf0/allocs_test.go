@@ -44,7 +44,7 @@ func TestAllocsLies(t *testing.T) {
 		"\x0a\xff\xff\xff\xff", "\x08\xff\xff\xff\xff", "\x08\xff\xff\xff\xff\x00\x01a\x05",
 		"\x0c\xff\xff\xff\xffabc", "\x0f\xff\xff\xff\xffabc", "\x02\xff\xffabc", "\x03\xff\xffabc", "\x10\xff\xffabc",
 	} {
-		if got := allocatedBytes(func() { _, _ = DecodeAll([]byte(wire), Limits{}) }); got > bytesMax {
+		if got := allocatedBytes(10, func() { _, _ = DecodeAll([]byte(wire), Limits{}) }); got > bytesMax {
 			t.Errorf("% x: %d bytes allocated, want <= %d", wire, got, bytesMax)
 		}
 	}
@@ -63,7 +63,7 @@ func TestAllocsBombs(t *testing.T) {
 		{"empty strings", strings.Repeat("\x02\x00\x00", size/3)},
 		{"objects of one", strings.Repeat("\x03\x00\x00\x05\x00\x00\x09", size/7)},
 	} {
-		got := allocatedBytes(func() {
+		got := allocatedBytes(10, func() {
 			if _, err := DecodeAll([]byte(tc.wire), Limits{}); err != nil {
 				t.Fatal(tc.name, err)
 			}
@@ -82,7 +82,7 @@ func TestAllocsNestedLies(t *testing.T) {
 	level := append([]byte("\x0a\x00\x00\xff\x00"), bytes.Repeat([]byte{markerNull}, valuesLen+1)...)
 	in := bytes.Repeat(level, DepthDefault)
 	in = append(in, bytes.Repeat([]byte{markerNull}, size)...)
-	got := allocatedBytes(func() {
+	got := allocatedBytes(10, func() {
 		if _, err := DecodeAll(in, Limits{}); !errors.Is(err, ErrTruncated) {
 			t.Fatal(err)
 		}
@@ -92,9 +92,8 @@ func TestAllocsNestedLies(t *testing.T) {
 	}
 }
 
-// allocatedBytes returns the average of what f allocates.
-func allocatedBytes(f func()) uint64 {
-	const runs = 10
+// allocatedBytes returns the average of what runs of f allocate.
+func allocatedBytes(runs uint64, f func()) uint64 {
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
 	for range runs {

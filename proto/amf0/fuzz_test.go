@@ -28,7 +28,12 @@ func FuzzDecodeAll(f *testing.F) {
 	f.Add([]byte(strings.Repeat("\x05", 100)))
 
 	f.Fuzz(func(t *testing.T, in []byte) {
-		values, err := DecodeAll(in, Limits{})
+		var values []Value
+		var err error
+		got := allocatedBytes(1, func() { values, err = DecodeAll(in, Limits{}) })
+		if limit := uint64(3*MemoryFactorDefault*len(in) + otherBytes); got > limit {
+			t.Fatalf("%d bytes allocated for %d, want <= %d", got, len(in), limit)
+		}
 		if err != nil && !errors.Is(err, ErrTruncated) && !errors.Is(err, ErrDepth) &&
 			!errors.Is(err, ErrMarker) && !errors.Is(err, ErrAMF3) {
 			t.Fatalf("unexpected error: %v", err)
@@ -56,6 +61,9 @@ func FuzzDecodeAll(f *testing.F) {
 		}
 	})
 }
+
+// otherBytes is what a runtime, a fuzzer and an error may allocate meanwhile.
+const otherBytes = 64 << 10
 
 func appendAll(values []Value) []byte {
 	var b []byte

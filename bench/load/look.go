@@ -32,9 +32,6 @@ type Held struct {
 	RSSSlopeKB float64 `json:"rss_slope_kb_per_min"`
 }
 
-// goneWithin is how long the server may take to notice that all have left.
-const goneWithin = 10 * time.Second
-
 // watch looks at the server's processes now and then. Off-loop: owned by Run's goroutine.
 type watch struct {
 	next  int64
@@ -93,7 +90,8 @@ func (k *conductor) lookDue() {
 	}
 }
 
-// lookAfter waits until the server has noticed that all have left, and fills r.Held.
+// lookAfter waits until the server has noticed that all have left, for Options.Timeout at most, and
+// fills r.Held.
 func (k *conductor) lookAfter(r *Result) {
 	r.Held.Looks = len(k.watch.looks)
 	r.Held.RSSSlopeKB = slopeKB(k.watch.looks[len(k.watch.looks)/3:])
@@ -101,7 +99,7 @@ func (k *conductor) lookAfter(r *Result) {
 		return
 	}
 	const again = 100 * time.Millisecond
-	for end := k.clock.now() + int64(goneWithin); ; time.Sleep(again) {
+	for end := k.clock.now() + int64(k.o.Timeout); ; time.Sleep(again) {
 		files := 0
 		for _, pid := range k.o.PIDs {
 			n, err := proc.Files(pid)

@@ -238,7 +238,7 @@ func (k *conductor) hold(s stage, d time.Duration) bool {
 // drainMax is how long those may take who are on their way when a churn ends.
 func (o *Options) drainMax() time.Duration {
 	if o.Soak.PublishRate > 0 {
-		return drainTime + vanishedPublisher + backAfter
+		return drainTime + min(o.Soak.VanishFor, vanishedPublisher) + backAfter
 	}
 	return drainTime
 }

@@ -14,7 +14,7 @@ type Soak struct {
 	Slow int
 	// VanishEvery: of those who leave every k-th goes silent, as if its cable had been cut, and
 	// is reset VanishFor later; 0: nobody. A publisher does only if nobody plays its stream, and
-	// for vanishedPublisher: until it is reset, its name may be taken.
+	// for vanishedPublisher at most: until it is reset, its name may be taken.
 	VanishEvery int
 	VanishFor   time.Duration
 	// LookEvery is how often Look is told what the processes Options.PIDs hold; 0: never.
@@ -62,17 +62,21 @@ func (l *loop) soaking() {
 	}
 }
 
-// replacePublisher lets the next publisher leave, in turn, and has it come back. false: none
-// publishes but the first.
+// replacePublisher lets the next publisher leave, in turn, and has it come back, or another one take the
+// place of one that was lost. false: none publishes but the first.
 func (l *loop) replacePublisher() bool {
 	publishers := l.conns[:len(l.conns)-len(l.players)]
 	for range publishers {
 		l.soak.turn = (l.soak.turn + 1) % len(publishers)
 		c := &publishers[l.soak.turn]
-		if c.state != running || c.number == 0 {
+		switch {
+		case c.state == closed: // lost, and counted; its place is free
+			l.open(c)
+			return true
+		case c.state != running || c.number == 0:
 			continue
 		}
-		silent := vanishedPublisher
+		silent := min(l.o.Soak.VanishFor, vanishedPublisher)
 		if int(c.number) < len(l.o.PlayTargets) {
 			silent = 0
 		}

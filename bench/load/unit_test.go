@@ -314,6 +314,9 @@ func TestJSONKeys(t *testing.T) {
 		`"publishers":{"wanted":0,"publishing":0,"lost":0,"ingress_mbps":0,"behind_ms_max":0,"blocked":0},` +
 		`"latency_ms":` + percentiles + `,"first_media_ms":` + percentiles + `,` +
 		`"churn":{"joins":0,"leaves":0,"joins_per_s":0},` +
+		`"soak":{"publish_leaves":0,"publish_leaves_per_s":0,"vanished":0},` +
+		`"held":{"looks":0,"files_before":0,"files_after":0,"threads_before":0,"threads_after":0,` +
+		`"rss_after_mb":0,"rss_slope_kb_per_min":0},` +
 		`"storm":{"back":0,"retries":0,"back_ms":` + percentiles + `,"all_back_ms":0},` +
 		`"server":{"pids":[],"cpu":0,"cpu_per_1000_players":0,"rss_before_mb":0,"rss_after_mb":0,"rss_per_player_kb":0},` +
 		`"client":{"threads":1,"sources":0,"cpu":0,"rss_mb":0,"turn_ms_max":0},"problems":null,"warnings":[]}`

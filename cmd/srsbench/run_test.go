@@ -82,6 +82,30 @@ func TestCommands(t *testing.T) {
 	}
 }
 
+// TestLooks: what the server holds is written as the test goes on, and summed up at its end.
+func TestLooks(t *testing.T) {
+	s := start(t, fake.Behaviour{})
+	file := filepath.Join(t.TempDir(), "looks.csv")
+	args := with("soak", s.RTMP("s"), "-n", "8", "-p", "4", "-s", "2", "--churn", "20", "--publish-churn", "4", "--slow", "1",
+		"--lead", "300ms", "--pid", strconv.Itoa(os.Getpid()), "--look-every", "250ms", "--looks", file)
+	code, stdout, stderr := bench(t, args...)
+	if code != exitOK || !strings.Contains(stdout, "held           RSS") || !strings.Contains(stdout, "left and came back") {
+		t.Fatalf("exit code %d\n%s%s", code, stdout, stderr)
+	}
+	b, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines, err := csv.NewReader(bytes.NewReader(b)).ReadAll()
+	if err != nil || len(lines) < 6 || !slices.Equal(lines[0],
+		[]string{"at_s", "stage", "rss_mb", "files", "threads", "players", "publishers"}) {
+		t.Fatalf("%v\n%s", err, b)
+	}
+	if first, last := lines[1], lines[len(lines)-1]; first[5] != "0" || last[1] != "done" || last[5] != "0" {
+		t.Errorf("it begins and ends with nobody there:\n%s", b)
+	}
+}
+
 // checkCSV: the file has the same figures as JSON.
 func checkCSV(t *testing.T, file string, r *load.Result) {
 	t.Helper()
@@ -159,6 +183,11 @@ func TestUsageErrors(t *testing.T) {
 		{[]string{"mixed", url, "-p", "2", "-s", "3"}, "--streams 3"},
 		{[]string{"mixed", "http://127.0.0.1/live/s.flv"}, "--publish-url"},
 		{[]string{"churn", url, "--churn", "0"}, "joins per second"},
+		{[]string{"soak", url, "-p", "2"}, "--pid"},
+		{[]string{"soak", url, "-pid", "1"}, "one stays"},
+		{[]string{"soak", url, "-p", "2", "-pid", "1", "--slow", "101"}, "slow players"},
+		{[]string{"soak", url, "-p", "2", "-pid", "1", "--vanish=-1"}, "vanishing"},
+		{[]string{"soak", url, "-p", "2", "-pid", "1", "--looks", "/nowhere/looks.csv"}, "nowhere"},
 	} {
 		code, _, stderr := bench(t, tc.args...)
 		if code != exitUsage || !strings.Contains(stderr, tc.want) || strings.Count(stderr, "\n") != 1 {
@@ -204,6 +233,15 @@ func TestFlags(t *testing.T) {
 		{"churn", []string{"churn", url, "-churn=7", "-p0"}, func(o load.Options) bool {
 			return o.Scenario == load.Churn && o.ChurnRate == 7 && o.Publishers == 0
 		}},
+		{
+			"soak",
+			[]string{"soak", url, "-p", "40", "-s", "20", "-pid", "1", "--publish-churn", "5", "--vanish=7", "--slow", "3"},
+			func(o load.Options) bool {
+				return o.Scenario == load.Churn && o.ChurnRate == 200 && o.Publishers == 40 && len(o.PlayTargets) == 20 &&
+					o.Soak.PublishRate == 5 && o.Soak.VanishEvery == 7 && o.Soak.VanishFor == 40*time.Second && o.Soak.Slow == 3 &&
+					o.Soak.LookEvery == 10*time.Second
+			},
+		},
 		{"storm", []string{"storm", url, "-d", "2m", "-sources", "3", "-pid", "1,2"}, func(o load.Options) bool {
 			return o.Scenario == load.Storm && o.Duration == 2*time.Minute && o.StormWithin == time.Second &&
 				len(o.Sources) == 3 && o.Sources[2].String() == "127.0.0.4" && slices.Equal(o.PIDs, []int{1, 2})
@@ -229,7 +267,7 @@ func TestFlags(t *testing.T) {
 }
 
 func TestHelp(t *testing.T) {
-	for _, name := range []string{"play", "publish", "mixed", "churn", "storm"} {
+	for _, name := range []string{"play", "publish", "mixed", "churn", "soak", "storm"} {
 		code, stdout, _ := bench(t, name, "--help")
 		if code != exitOK || !strings.Contains(stdout, "srsbench "+name+" rtmp://") {
 			t.Errorf("%s: no example\n%s", name, stdout)

@@ -242,12 +242,12 @@ func receive(fd int, b []byte) (int, error) {
 	return transfer(unix.SYS_RECVFROM, fd, &b[0], len(b), unix.MSG_DONTWAIT)
 }
 
-// discard throws away up to max bytes of what has been received, inside the kernel, and returns
+// discard throws away up to most bytes of what has been received, inside the kernel, and returns
 // how much it was. 0 bytes: the server has closed. Source: man 7 tcp, MSG_TRUNC.
 //
 //srsd:hot
-func discard(fd, max int) (int, error) {
-	return transfer(unix.SYS_RECVFROM, fd, nil, max, unix.MSG_TRUNC|unix.MSG_DONTWAIT)
+func discard(fd, most int) (int, error) {
+	return transfer(unix.SYS_RECVFROM, fd, nil, most, unix.MSG_TRUNC|unix.MSG_DONTWAIT)
 }
 
 // send writes what the socket takes of b, which is not empty.

@@ -48,10 +48,11 @@ Examples:
 
 // Help implements kong.HelpProvider.
 func (*soakCmd) Help() string {
-	return `As churn, and publishers come and go too, all but the first; some players take less than they are sent, and some
-clients leave without a word: nobody reads their socket for --vanish-for, then it is reset. Meanwhile, every --look-every,
-memory, open files and threads of the server are looked at. The figures to look at are "held": does memory go on growing,
-is all given back when everybody has left? The streams without players are those beyond -s: their publishers vanish, too.
+	return `As churn, and publishers come and go too, all but the first; some players take less than they are sent, and
+some clients leave without a word: nobody reads their socket for --vanish-for, then it is reset. Meanwhile, every
+--look-every, memory, open files and threads of the server are looked at. The figures to look at are "held": does
+memory go on growing, is all given back when everybody has left? The streams without players are those beyond -s:
+their publishers vanish, too.
 
 Examples:
   srsbench soak rtmp://127.0.0.1/live/s -n 1000 -p 40 -s 20 --kbps 300 -d 30m --pid $(pidof srsd) --looks soak.csv

@@ -26,7 +26,7 @@ var version = "0.1.0+" + commit
 // Exit codes.
 const (
 	exitOK          = 0
-	exitLost        = 1   // players or publishers were lost, starved or left without a picture
+	exitLost        = 1   // clients were lost, starved or left without a picture; or the server kept files of theirs
 	exitUsage       = 2   // the command line, or a limit of this machine
 	exitUnreachable = 3   // not one connection
 	exitInterrupted = 130 // as a shell says it of a program that Ctrl-C has ended
@@ -64,8 +64,9 @@ const description = `Load test for RTMP and HTTP-FLV servers.
 publishes one stream of 1 Mbit/s, plays it 1,000 times, and prints bit rates, latency, the time to the first
 picture, and what the server cost. "srsbench COMMAND --help" has examples. Long flags may have one dash or two.
 
-Exit code: 0 good; 1 connections were lost, starved or without a picture; 2 command line, or a limit of this
-machine; 3 the server cannot be reached; 130 interrupted (the summary so far is printed).`
+Exit code: 0 good; 1 connections were lost, starved or without a picture, or a soak's server has kept open files;
+2 command line, or a limit of this machine; 3 the server cannot be reached; 130 interrupted (the summary so far
+is printed).`
 
 func main() {
 	os.Exit(run(context.Background(), os.Args[1:], os.Stdout, os.Stderr))

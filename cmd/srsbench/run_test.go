@@ -86,10 +86,11 @@ func TestCommands(t *testing.T) {
 func TestLooks(t *testing.T) {
 	s := start(t, fake.Behaviour{})
 	file := filepath.Join(t.TempDir(), "looks.csv")
-	args := with("soak", s.RTMP("s"), "-n", "8", "-p", "4", "-s", "2", "--churn", "20", "--publish-churn", "4", "--slow", "1",
-		"--lead", "300ms", "--pid", strconv.Itoa(os.Getpid()), "--look-every", "250ms", "--looks", file)
+	args := with("soak", s.RTMP("s"), "-n", "8", "-p", "4", "-s", "2", "--churn", "20", "--publish-churn", "4",
+		"--slow", "1", "--lead", "300ms", "--pid", strconv.Itoa(os.Getpid()), "--look-every", "250ms", "--looks", file)
 	code, stdout, stderr := bench(t, args...)
-	if code != exitOK || !strings.Contains(stdout, "held           RSS") || !strings.Contains(stdout, "left and came back") {
+	held, came := strings.Contains(stdout, "held           RSS"), strings.Contains(stdout, "left and came back")
+	if code != exitOK || !held || !came {
 		t.Fatalf("exit code %d\n%s%s", code, stdout, stderr)
 	}
 	b, err := os.ReadFile(file)

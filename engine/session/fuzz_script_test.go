@@ -90,7 +90,8 @@ const (
 func scriptSeeds() [][]byte {
 	publish := []byte{stepPublish, 0, stepMetadata, 0, 1, stepVideo, 0, 0, 9, stepAudio, 0, 0, 9}
 	frames := []byte{
-		stepVideo, 1, 1, 200, stepAudio, 1, 1, 40, stepVideo, 2, 1, 90, stepSleep, 10, stepAudio, 1, 2, 255, stepVideo, 2, 1, 255,
+		stepVideo, 1, 1, 200, stepAudio, 1, 1, 40, stepVideo, 2, 1, 90, stepSleep, 10,
+		stepAudio, 1, 2, 255, stepVideo, 2, 1, 255,
 	}
 	halves := []byte{stepBegin, 0, 1, 1, 200, stepAudio, 1, 1, 200, stepBegin, 1, 1, 2, 200, stepGoOn, 1, stepGoOn, 0}
 	var seeds [][]byte
@@ -103,13 +104,21 @@ func scriptSeeds() [][]byte {
 			stepCommand, 1, 8, 2, 0, stepPlay, 2, 0, stepEnd, 1, stepPlay, 0, 0, stepRaw, 2, 0x43, 0,
 		}),
 		slices.Concat([]byte{0, 0}, publish, []byte{
-			stepAggregate, 3, 0, 1, 1, 200, 1, 1, 1, 50, 0, 2, 1, 40, stepAggregate, 4 * 6, 1, 1, 1, 9, stepControl, 2, 3, 7, 0, 0,
+			stepAggregate, 3, 0, 1, 1, 200, 1, 1, 1, 50, 0, 2, 1, 40, stepAggregate, 4 * 6, 1, 1, 1, 9,
+			stepControl, 2, 3, 7, 0, 0,
 		}, frames),
 		slices.Concat([]byte{8, 9}, publish, []byte{stepRival, 0, stepAgain, stepPublish, 0}, frames),
-		slices.Concat([]byte{6, 2}, publish, []byte{stepRoom, 0}, frames, []byte{stepSleep, 30, stepVideo, 1, 4, 255, stepRoom, 255}, frames),
-		slices.Concat([]byte{0, 255}, publish, []byte{stepChunkSize, 0, stepVideo, 4, 1, 30, stepVideo, 10, 129, 2, stepAudio, 3, 6, 5}, frames),
+		slices.Concat([]byte{6, 2}, publish, []byte{stepRoom, 0}, frames, []byte{
+			stepSleep, 30, stepVideo, 1, 4, 255, stepRoom, 255,
+		}, frames),
+		slices.Concat([]byte{0, 255}, publish, []byte{
+			stepChunkSize, 0, stepVideo, 4, 1, 30, stepVideo, 10, 129, 2, stepAudio, 3, 6, 5,
+		}, frames),
 		slices.Concat([]byte{0, 1}, publish, []byte{stepMessage, 4, msg.TypeVideo, 7, 0x17, 1, 0, 0, 0, 1, 2}, halves, []byte{
 			stepBegin, 0, 1, 1, 250, stepControl, 0, 1, 10, stepVideo, 1, 7, 30, stepVideo, 2, 3, 30,
+		}),
+		slices.Concat([]byte{0, 7}, publish, frames, []byte{
+			stepBegin, 0, 1, 1, 250, stepEnd, 0, stepPublish, 0, stepGoOn, 0, stepVideo, 1, 1, 40, stepAudio, 1, 1, 40,
 		}),
 	)
 }
@@ -200,7 +209,7 @@ func (s *stage) lowLimits() {
 func (s *stage) enter() {
 	s.clients++
 	s.client, s.halves = s.connected(fmt.Sprint("client", s.clients)), nil
-	s.media.enter(s.client)
+	s.media.enter()
 }
 
 func (s *stage) next() byte {
@@ -223,6 +232,7 @@ func (s *stage) raw() []byte {
 // send has the client's bytes arrive, in one read or in several. The loop reads into the same
 // buffer again and again: nobody may keep any of it.
 func (s *stage) send(b []byte) {
+	before := s.publishes()
 	s.media.sent(b)
 	s.bytes += len(b)
 	s.unsettled = true
@@ -239,6 +249,15 @@ func (s *stage) send(b []byte) {
 	}
 	s.unsettled = false
 	s.settle()
+	if before && s.publishes() {
+		s.media.owe()
+	}
+}
+
+// publishes says whether the client publishes what is watched.
+func (s *stage) publishes() bool {
+	c := s.client.s
+	return c.phase == phasePublish && c.playing == s.viewer.s.playing
 }
 
 // step does one thing.
@@ -331,7 +350,9 @@ func (s *stage) command() []byte {
 func (s *stage) metadata() []byte {
 	b := amf0.AppendString(amf0.AppendString(nil, msg.DataSetDataFrame), msg.DataOnMetaData)
 	if s.next()%2 == 0 {
-		return amf0.Append(b, amf0.Object{{Key: "width", Value: amf0.Number(s.next())}, {Key: "bravo_atc", Value: amf0.Boolean(true)}})
+		return amf0.Append(b, amf0.Object{
+			{Key: "width", Value: amf0.Number(s.next())}, {Key: "bravo_atc", Value: amf0.Boolean(true)},
+		})
 	}
 	return append(b, s.raw()...)
 }

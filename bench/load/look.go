@@ -45,18 +45,16 @@ func (k *conductor) look(r *Result) (seen Look, ok bool) {
 		return Look{}, false
 	}
 	usage := k.server(r)
-	for _, pid := range k.o.PIDs {
-		n, err := proc.Files(pid)
-		if err != nil {
-			r.Warnings = append(r.Warnings, "what the server holds is not known: "+err.Error())
-			k.o.Soak.LookEvery = 0
-			return Look{}, false
-		}
-		seen.Files += n
-	}
+	files, err := k.files()
 	if len(k.o.PIDs) == 0 {
+		return Look{}, false // as the warning says
+	}
+	if err != nil {
+		r.Warnings = append(r.Warnings, "what the server holds is not known: "+err.Error())
+		k.o.Soak.LookEvery = 0
 		return Look{}, false
 	}
+	seen.Files = files
 	now := stage(k.shared.stage.Load())
 	seen.At, seen.Stage = time.Duration(k.clock.now()-k.beganNs), now.String()
 	seen.RSSMB, seen.Threads = float64(usage.RSSBytes)/megabyte, usage.Threads
@@ -68,6 +66,18 @@ func (k *conductor) look(r *Result) (seen Look, ok bool) {
 		k.o.Soak.Look(seen)
 	}
 	return seen, true
+}
+
+// files is how many the server's processes have open.
+func (k *conductor) files() (sum int, err error) {
+	for _, pid := range k.o.PIDs {
+		n, err := proc.Files(pid)
+		if err != nil {
+			return 0, err
+		}
+		sum += n
+	}
+	return sum, nil
 }
 
 // lookBefore notes what the server holds while nobody of ours is there.
@@ -98,20 +108,10 @@ func (k *conductor) lookAfter(r *Result) {
 	if k.o.Soak.LookEvery <= 0 {
 		return
 	}
-	const again = 100 * time.Millisecond
-	for end := k.clock.now() + int64(k.o.Timeout); ; time.Sleep(again) {
-		files := 0
-		for _, pid := range k.o.PIDs {
-			n, err := proc.Files(pid)
-			if err != nil {
-				break
-			}
-			files += n
-		}
-		if files <= r.Held.FilesBefore || k.clock.now() >= end {
-			break
-		}
-	}
+	k.until(k.o.Timeout, func(counts) bool {
+		files, err := k.files()
+		return err != nil || files <= r.Held.FilesBefore
+	})
 	if seen, ok := k.look(r); ok {
 		r.Held.FilesAfter, r.Held.ThreadsAfter, r.Held.RSSAfterMB = seen.Files, seen.Threads, seen.RSSMB
 	}

@@ -97,7 +97,8 @@ func (l *loop) replacePublisher() bool {
 // silent is not 0. The caller sets the state.
 func (l *loop) leave(c *conn, silent time.Duration) (vanished bool) {
 	l.soak.left++
-	if every := l.o.Soak.VanishEvery; every > 0 && silent > 0 && l.soak.left%every == 0 && l.poll.remove(int(c.fd)) == nil {
+	every := l.o.Soak.VanishEvery
+	if every > 0 && silent > 0 && l.soak.left%every == 0 && l.poll.remove(int(c.fd)) == nil {
 		l.soak.ghosts = append(l.soak.ghosts, ghost{at: l.now + int64(silent), fd: int(c.fd)})
 		l.figures.vanished++
 		c.fd, vanished = -1, true

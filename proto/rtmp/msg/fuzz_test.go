@@ -61,7 +61,9 @@ func FuzzAnswers(f *testing.F) {
 		if got, ok := c.StringArg(1); got != name || !ok {
 			t.Fatalf("publish %q became %q", name, got)
 		}
-		c = read(CommandConnect, AppendConnect(before(), ConnectRequest{App: name, TcURL: text, FlashVer: name, PageURL: text}))
+		c = read(CommandConnect, AppendConnect(before(), ConnectRequest{
+			App: name, TcURL: text, FlashVer: name, PageURL: text,
+		}))
 		if got, err := ParseConnect(c); text != "" && (err != nil || got.TcURL != text || got.App != name) {
 			t.Fatalf("connect to %q, %q became %+v, %v", text, name, got, err)
 		}

@@ -201,7 +201,7 @@ func (s *stage) lowLimits() {
 	l.PartialBytesMax, l.LagBytesMax, l.ChunkStreamsMax = 50_000, 200_000, 12
 	s.env.Hub = stream.NewHub(stream.Limits{
 		GopBytesMax: 100_000, LagBytesMax: int64(l.LagBytesMax), NoProgressMs: l.StallMs, PendingMax: link.PendingMax,
-	}, s.clock, s.clock)
+	}, s.pool, s.clock, s.clock)
 	s.env.Init()
 }
 

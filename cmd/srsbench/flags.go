@@ -92,9 +92,9 @@ type churnCmd struct {
 type soakCmd struct {
 	mixedCmd
 	Churn        float64       `default:"200" placeholder:"N" help:"Players that leave and join, per second (${default})."`
-	PublishChurn float64       `default:"20" placeholder:"N" help:"Publishers that leave and return, per second (${default})."`
-	Slow         int           `default:"20" placeholder:"N" help:"Players that take 20 KB/s, whatever comes (${default})."`
-	Vanish       int           `default:"20" placeholder:"K" help:"Every K-th to leave goes silent first; 0: none (${default})."`
+	PublishChurn float64       `default:"20" placeholder:"N" help:"Publishers that leave, per second (${default})."`
+	Slow         int           `default:"20" placeholder:"N" help:"Players that take 20 KB/s only (${default})."`
+	Vanish       int           `default:"20" placeholder:"K" help:"Every K-th leaves silently; 0: none (${default})."`
 	VanishFor    time.Duration `default:"40s" help:"Silent for so long, then reset (${default})."`
 	Looks        string        `placeholder:"FILE" help:"Write what the server holds as CSV; - is the standard output."`
 	LookEvery    time.Duration `default:"10s" help:"Look at the server so often (${default})."`

@@ -119,7 +119,7 @@ func checkCommand(t testing.TB, who string, m heard) {
 func (s *stage) check() {
 	s.t.Helper()
 	c := s.client.s
-	if c.partBytes > s.limits.PartialBytesMax && c.reason == ReasonNone {
+	if c.partBytes > s.env.Config.Budgets.AssemblyBytes && c.reason == ReasonNone {
 		s.t.Fatalf("incomplete messages hold %d bytes", c.partBytes)
 	}
 	// A message of one byte costs two bytes of wire, and its header in the log twelve.

@@ -198,9 +198,12 @@ const scriptStepsMax = 400
 func (s *stage) lowLimits() {
 	l := &s.limits
 	l.MediaBytesMax, l.DataBytesMax, l.CommandBytesMax = 40_000, 4000, 2000
-	l.PartialBytesMax, l.LagBytesMax, l.ChunkStreamsMax = 50_000, 200_000, 12
+	l.ChunkStreamsMax = 12
+	config := *s.env.Config // which other tests share
+	config.Budgets.AssemblyBytes = 50_000
+	s.env.Config = &config
 	s.env.Hub = stream.NewHub(stream.Limits{
-		GopBytesMax: 100_000, LagBytesMax: int64(l.LagBytesMax), NoProgressMs: l.StallMs, PendingMax: link.PendingMax,
+		GopBytesMax: 100_000, LagBytesMax: 200_000, NoProgressMs: l.StallMs, PendingMax: link.PendingMax,
 	}, s.pool, s.clock, s.clock)
 	s.env.Init()
 }

@@ -3,6 +3,7 @@
 package stream
 
 import (
+	"math"
 	"slices"
 
 	"github.com/valyala/bytebufferpool"
@@ -22,6 +23,9 @@ const (
 	// detachBytesMax is how much of a message under way is copied for a player that must not
 	// stand in the log any more.
 	detachBytesMax = 64 << 10
+	// copiesPart is the part of the budget that such copies may take in one go: thousands of
+	// players that stand in a keyframe each would use up what they are moved for.
+	copiesPart = 16
 )
 
 // Shed counts what was given up to stay within a budget.
@@ -35,6 +39,7 @@ type Shed struct {
 type budget struct {
 	outside int64     // bytes in use that are not slabs
 	full    bool      // new players are refused
+	copies  int64     // bytes that may still be copied by detach
 	nextMs  int64     // nothing helps before
 	held    []holding // scratch
 	crowded []*Stream // whose logs hold more than they may
@@ -61,6 +66,7 @@ func (h *Hub) Full() bool { return h.full }
 
 // relieve gives up what must be given up.
 func (h *Hub) relieve(nowMs int64) {
+	h.copies = h.copiesMost()
 	for i, s := range h.crowded {
 		// To a little below the bound: the next one is not due at once then.
 		s.shed(s.log.head-h.limits.LagBytesMax*7/8, &h.ForStream)
@@ -70,6 +76,14 @@ func (h *Hub) relieve(nowMs int64) {
 	if h.limits.MemoryBytes > 0 {
 		h.relieveMemory(nowMs)
 	}
+}
+
+// copiesMost is how much detach may copy between two looks.
+func (h *Hub) copiesMost() int64 {
+	if h.limits.MemoryBytes == 0 {
+		return math.MaxInt64
+	}
+	return h.limits.MemoryBytes / copiesPart
 }
 
 func (h *Hub) relieveMemory(nowMs int64) {
@@ -201,9 +215,11 @@ func (p *Player) detach() bool {
 	if p.pre != nil {
 		rest += int64(len(p.pre.B) - p.preOff)
 	}
-	if rest > detachBytesMax {
+	copies := &p.stream.hub.copies
+	if rest > detachBytesMax || rest > *copies {
 		return false
 	}
+	*copies -= rest
 	if p.pre == nil {
 		p.pre, p.preOff = bytebufferpool.Get(), 0
 	}

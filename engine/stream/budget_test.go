@@ -157,6 +157,11 @@ func TestMemoryIsBounded(t *testing.T) {
 		if used, most := c.hub.Memory(); used > most {
 			t.Fatalf("%d bytes are in use, %d may be", used, most)
 		}
+		for _, v := range slow {
+			if v.lost != nil {
+				v.p.Leave(nil, c.nowMs) // as its session does, at once
+			}
+		}
 		if c.hub.Full() {
 			t.Fatal("new players are refused, and slow ones hold the memory")
 		}
@@ -164,8 +169,8 @@ func TestMemoryIsBounded(t *testing.T) {
 	if good.p.Skipped != 0 || good.lost != nil || len(good.media()) != 2003 {
 		t.Errorf("the good player was moved %d times, %v, and has %d messages", good.p.Skipped, good.lost, len(good.all))
 	}
-	if c.hub.ForMemory.Moved < 300 {
-		t.Errorf("%+v", c.hub.ForMemory)
+	if n := c.hub.ForMemory; n.Moved == 0 || n.Closed == 0 || n.Moved+n.Closed < 300 {
+		t.Errorf("%+v", n) // what copies may take is not enough for all of them
 	}
 	for i, v := range slow {
 		if v.lost == nil && v.p.Skipped == 0 {

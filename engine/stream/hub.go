@@ -38,6 +38,7 @@ func NewHub(limits Limits, pool *mem.Pool, nanos, cpu func() int64) *Hub {
 		streams: map[uint64]*Stream{}, wheels: map[*conf.Vhost]*Wheel{},
 		limits: limits, pool: pool, nanos: nanos, cpu: cpu, sliceLeft: sliceNs,
 	}
+	h.copies = h.copiesMost()
 	h.scratch.iov = make([][]byte, 0, vectorsMax+1)
 	h.scratch.pos = make([]int64, 0, vectorsMax+1)
 	return h

@@ -44,7 +44,10 @@ func (b *build) blockAt(v *Vhost, path string) Pos {
 }
 
 func newBuild(file string) *build {
-	b := &build{cfg: &Config{File: file, byName: map[string]*Vhost{}}, blocks: map[block]Pos{}}
+	b := &build{
+		cfg:    &Config{File: file, byName: map[string]*Vhost{}, places: map[string]Pos{}},
+		blocks: map[block]Pos{},
+	}
 	b.setDefaults(schema)
 	b.vhost = &b.blank
 	b.setDefaults(vhostSpec.rows)
@@ -157,6 +160,7 @@ func (c checker) scalar(d *directive, s *spec, path string, warn bool) {
 		c.notDone(d.pos, path)
 	}
 	s.store(c.b, v)
+	c.b.cfg.places[path] = d.pos
 }
 
 func (c checker) notDone(pos Pos, path string) {

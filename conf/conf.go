@@ -39,6 +39,9 @@ type Config struct {
 	// and wants network "tcp4" in net.Listen, which else listens on both.
 	Listen []string
 
+	// RTMPS is the listener for RTMP over TLS.
+	RTMPS RTMPS
+
 	// MaxConnections is how many client connections are served at once, >= 1. The
 	// engine checks it against RLIMIT_NOFILE with [Limits].FDReserve.
 	MaxConnections int
@@ -66,6 +69,29 @@ type Config struct {
 	Vhosts []*Vhost
 
 	byName map[string]*Vhost
+	places map[string]Pos
+}
+
+// At tells where a directive outside of all vhosts was given, such as "rtmps.key": file and
+// line, or the variable; the file alone if it has its default. It is for errors that only
+// show when the value is used.
+func (c *Config) At(path string) Pos {
+	if pos, ok := c.places[path]; ok {
+		return pos
+	}
+	if c.File == "" {
+		return Pos{File: "conf: environment"}
+	}
+	return Pos{File: c.File}
+}
+
+// RTMPS is RTMP over TLS. Immutable.
+type RTMPS struct {
+	Enabled bool
+	Listen  []string // as [Config].Listen; none of them is one of those
+	// Key and Cert are paths of PEM files: the private key, and the certificate with those
+	// of its issuers. Nobody has looked at the files yet.
+	Key, Cert string
 }
 
 // Vhost returns the vhost that serves name: the one of exactly that name, else

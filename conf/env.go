@@ -89,6 +89,8 @@ type override struct {
 	v    value
 }
 
+func (o override) pos() Pos { return Pos{File: "conf: " + o.name} }
+
 // environ applies the environment to what the file gave.
 func (c checker) environ(environ []string) {
 	env := environment(environ)
@@ -107,7 +109,7 @@ func (c checker) environ(environ []string) {
 			o, ok = set[known[at.row.envAfter].row]
 		}
 		if ok {
-			c.apply(at, o.v)
+			c.apply(at, o)
 		}
 	}
 }
@@ -135,15 +137,16 @@ func (c checker) override(name string, env map[string]string, at variable, set m
 }
 
 // apply stores a value at the root or in every vhost.
-func (c checker) apply(at variable, v value) {
+func (c checker) apply(at variable, o override) {
 	if !at.perVhost {
-		at.row.store(c.b, v)
+		at.row.store(c.b, o.v)
 		c.markGiven(at)
+		c.b.cfg.places[at.path] = o.pos()
 		return
 	}
 	for _, vhost := range c.b.cfg.Vhosts {
 		c.b.vhost = vhost
-		at.row.store(c.b, v)
+		at.row.store(c.b, o.v)
 		c.markGiven(at)
 	}
 }

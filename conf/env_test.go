@@ -20,6 +20,11 @@ func TestEnv(t *testing.T) {
 		{"empty is not set", []string{"SRS_LISTEN=", "SRS_MAX_CONNECTIONS="}, func(*Config) {}},
 		{"list", []string{"SRS_LISTEN=1936  [::1]:1937"}, func(c *Config) { c.Listen = []string{":1936", "[::1]:1937"} }},
 		{"newer name", []string{"SRS_RTMP_LISTEN=1936"}, func(c *Config) { c.Listen = []string{":1936"} }},
+		{
+			"a block at the root",
+			[]string{"SRS_RTMPS_ENABLED=on", "SRS_RTMPS_LISTEN=443", "SRS_RTMPS_KEY=/k", "SRS_RTMPS_CERT=/c"},
+			func(c *Config) { c.RTMPS = RTMPS{Enabled: true, Listen: []string{":443"}, Key: "/k", Cert: "/c"} },
+		},
 		{"number", []string{"SRS_MAX_CONNECTIONS=7"}, func(c *Config) { c.MaxConnections = 7 }},
 		{"path with blank", []string{"SRS_PID=/a b/c"}, func(c *Config) { c.Pid = "/a b/c" }},
 		{"value with equals sign", []string{"SRS_WORK_DIR=/a=b"}, func(c *Config) { c.WorkDir = "/a=b" }},

@@ -8,7 +8,14 @@ package conf
 type Limits struct {
 	// HandshakeMs is the absolute time from accept to the end of the handshake.
 	// Sockets that send nothing would hold file descriptors. The session closes.
+	// A TLS handshake before it has the same time for itself.
 	HandshakeMs int64
+	// TLSHandshakesMax is how many TLS handshakes may be under way at once, of all
+	// listeners: each holds a goroutine and about 40 KiB. The next client waits, and
+	// the oldest handshake is closed for it once it has had TLSGraceMs, which is
+	// plenty for a peer that answers.
+	TLSHandshakesMax int
+	TLSGraceMs       int64
 	// RoleMs is the absolute time from the end of the handshake to a play or
 	// publish command that was accepted. The session closes.
 	RoleMs int64
@@ -79,9 +86,11 @@ const (
 // DefaultLimits returns the limits that srsd runs with. Tests lower them.
 func DefaultLimits() Limits {
 	return Limits{
-		HandshakeMs: 10 * secondMs,
-		RoleMs:      20 * secondMs,
-		RoleAgainMs: 3 * minuteMs,
+		HandshakeMs:      10 * secondMs,
+		TLSHandshakesMax: 256,
+		TLSGraceMs:       1 * secondMs,
+		RoleMs:           20 * secondMs,
+		RoleAgainMs:      3 * minuteMs,
 
 		CommandBytesMax:   64 * kib,
 		DataBytesMax:      1 * mib,

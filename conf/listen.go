@@ -113,6 +113,24 @@ func addEndpoint(list []endpoint, e endpoint) ([]endpoint, error) {
 	return append(list, e), nil
 }
 
+// clash returns the first address of one list, and that of the other, of which only one
+// could be listened on. Both lists are as parseListen returns them.
+func clash(list, other []string) (a, b string) {
+	parsed := func(address string) endpoint {
+		e, _ := parseEndpoint(strings.TrimPrefix(address, ":")) // it has been parsed before
+		return e
+	}
+	for _, a := range list {
+		for _, b := range other {
+			x, y := parsed(a), parsed(b)
+			if x.port == y.port && (covers(x, y) || covers(y, x)) {
+				return strings.TrimPrefix(a, ":"), strings.TrimPrefix(b, ":")
+			}
+		}
+	}
+	return "", ""
+}
+
 // covers reports whether a client of b could reach a.
 func covers(a, b endpoint) bool {
 	switch {

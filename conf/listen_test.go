@@ -91,3 +91,44 @@ func TestListenInRTMPBlock(t *testing.T) {
 		t.Errorf("ChunkSize %d, %d; want 4096", cfg.ChunkSize, cfg.Vhosts[0].ChunkSize)
 	}
 }
+
+// RTMPS needs a port of its own, if it is on.
+func TestRTMPSClash(t *testing.T) {
+	for _, tc := range []struct{ plain, secure, want string }{
+		{"1935", "1443", ""},
+		{"1935", "2443 1935", "1935 is taken by listen 1935"},
+		{"1934 1935", "127.0.0.1:1935", "127.0.0.1:1935 is taken by listen 1935"},
+		{"127.0.0.1:1935", "1935", "1935 is taken by listen 127.0.0.1:1935"},
+		{"127.0.0.1:1935", "127.0.0.2:1935", ""},
+		{"0.0.0.0:1935", "[::1]:1935", ""},
+		{"0.0.0.0:1935 [::]:1935", "[::1]:1935", "[::1]:1935 is taken by listen 1935"},
+	} {
+		text := "listen " + tc.plain + "; vhost a { }\nrtmps { enabled on;\nlisten " + tc.secure + "; }"
+		want := ""
+		if tc.want != "" {
+			want = "c.conf:3: rtmps.listen: " + tc.want + "; RTMPS needs a port of its own"
+		}
+		_, _, err := loadText(text)
+		wantError(t, err, want)
+		_, _, err = loadText(strings.Replace(text, "enabled on", "enabled off", 1))
+		wantError(t, err, "")
+	}
+}
+
+// TestAt: the place of a value that turns out to be wrong when it is used.
+func TestAt(t *testing.T) {
+	const text = "listen 1935;\nrtmps { enabled on;\nkey k; }\nvhost a { }"
+	cfg := mustLoad(t, text, "SRS_RTMPS_CERT=c")
+	for path, want := range map[string]string{
+		"rtmps.enabled": "c.conf:2", "rtmps.key": "c.conf:3", "rtmps.cert": "conf: SRS_RTMPS_CERT", "rtmps.listen": "c.conf",
+	} {
+		if got := cfg.At(path).String(); got != want {
+			t.Errorf("%s was given at %q, want %q", path, got, want)
+		}
+	}
+	cfg, _, err := LoadEnv([]string{"SRS_RTMPS_ENABLED=on"})
+	wantError(t, err, "")
+	if got := cfg.At("rtmps.key").String(); got != "conf: environment" {
+		t.Errorf("a default of -e was given at %q", got)
+	}
+}

@@ -60,7 +60,7 @@ var schema = append([]spec{
 	},
 	{
 		name: "work_dir", kind: kindText, def: "./", done: true,
-		help:  "directory to change to at start; relative paths of pid and log files begin there",
+		help:  "directory to change to at start; relative paths of pid, log, key and certificate files begin there",
 		field: func(b *build) any { return &b.cfg.WorkDir },
 	},
 	{
@@ -119,6 +119,32 @@ var schema = append([]spec{
 	},
 	proxySpec,
 	limitsSpec,
+	{
+		name: "rtmps", kind: kindBlock, done: true,
+		help: "RTMP over TLS 1.2 or 1.3, beside the plain listeners",
+		rows: []spec{
+			{
+				name: "enabled", kind: kindBool, def: "off", done: true,
+				help:  "on listens for RTMPS",
+				field: func(b *build) any { return &b.cfg.RTMPS.Enabled },
+			},
+			{
+				name: "listen", kind: kindListen, def: "1443", done: true,
+				help:  "RTMPS listeners, as listen; no port of a plain listener",
+				field: func(b *build) any { return &b.cfg.RTMPS.Listen },
+			},
+			{
+				name: "key", kind: kindText, def: "./conf/server.key", done: true,
+				help:  "private key file, PEM, without a passphrase",
+				field: func(b *build) any { return &b.cfg.RTMPS.Key },
+			},
+			{
+				name: "cert", kind: kindText, def: "./conf/server.crt", done: true,
+				help:  "certificate file, PEM, the server's own first and then its issuers",
+				field: func(b *build) any { return &b.cfg.RTMPS.Cert },
+			},
+		},
+	},
 	vhostSpec,
 }, laterRoot...)
 

@@ -111,7 +111,7 @@ func TestSchemaVariables(t *testing.T) {
 }
 
 func TestShippedFiles(t *testing.T) {
-	for _, file := range []string{"rtmp.conf", "realtime.conf", "full.conf"} {
+	for _, file := range []string{"rtmp.conf", "realtime.conf", "rtmps.conf", "full.conf"} {
 		cfg, warnings, err := Load(file, nil)
 		wantError(t, err, "")
 		wantWarnings(t, warnings)

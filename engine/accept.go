@@ -16,6 +16,7 @@ import (
 	"go.uber.org/zap"
 
 	"srsd/engine/gate"
+	"srsd/engine/link"
 )
 
 // Accepting is done here and not by gnet, whose accept ends the whole engine at the first
@@ -25,15 +26,30 @@ import (
 const (
 	acceptPauseFirst   = 5 * time.Millisecond
 	acceptPauseLongest = time.Second
-	// enrollMax is how many accepted sockets may wait for the loop at once. More wait in
-	// the kernel's queue. Each holds a second descriptor until the loop has it, so they
-	// must fit into half of conf.Limits.FDReserve.
+	// enrollMax is how many accepted sockets may wait for the loop at once, of all listeners.
+	// More wait in the kernel's queue. Each holds a second descriptor until the loop has it,
+	// so they must fit into half of conf.Limits.FDReserve.
 	enrollMax = 64
 )
 
+// listenAll binds the addresses of a directive, all of them or none.
+func listenAll(addresses []string, directive string) (list []net.Listener, err error) {
+	for _, address := range addresses {
+		l, err := listen(address, directive)
+		if err != nil {
+			for _, l := range list {
+				_ = l.Close()
+			}
+			return nil, err
+		}
+		list = append(list, l)
+	}
+	return list, nil
+}
+
 // listen binds address, "host:port" as conf gives it: an empty host is every address of
 // both families, "0.0.0.0" those of IPv4.
-func listen(address string) (net.Listener, error) {
+func listen(address, directive string) (net.Listener, error) {
 	network := "tcp"
 	if strings.HasPrefix(address, "0.0.0.0:") {
 		network = "tcp4"
@@ -45,7 +61,7 @@ func listen(address string) (net.Listener, error) {
 	}}
 	l, err := lc.Listen(context.Background(), network, address)
 	if errors.Is(err, syscall.EADDRINUSE) {
-		return nil, fmt.Errorf("engine: %s is in use by another process: stop it, or change `listen`", address)
+		return nil, fmt.Errorf("engine: %s is in use by another process: stop it, or change `%s`", address, directive)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("engine: cannot listen on %s: %w", address, err)
@@ -57,14 +73,15 @@ func listen(address string) (net.Listener, error) {
 type accepted struct {
 	peer   netip.AddrPort
 	place  *gate.Place
-	opened bool // OnOpen was called; the loop writes it before EnrollContext returns
+	tls    *link.TLS // its handshake is complete; nil: a plain connection
+	opened bool      // OnOpen was called; the loop writes it before EnrollContext returns
 }
 
-// accept takes connections from l until ctx is done and its connections are enrolled.
-func (e *Engine) accept(ctx context.Context, l net.Listener) {
+// accept takes connections from l until ctx is done and its connections are enrolled. hands
+// is nil for a plain listener.
+func (e *Engine) accept(ctx context.Context, l net.Listener, hands *handshakes) {
 	var enrolling sync.WaitGroup
 	defer enrolling.Wait()
-	slots := make(chan struct{}, enrollMax)
 	pause, failed := acceptPauseFirst, time.Time{}
 	for {
 		c, err := l.Accept()
@@ -94,12 +111,24 @@ func (e *Engine) accept(ctx context.Context, l net.Listener) {
 			_ = c.Close()
 			continue
 		}
-		slots <- struct{}{}
-		enrolling.Go(func() {
-			defer func() { <-slots }()
-			e.enroll(c.(*net.TCPConn), &accepted{peer: peer, place: place})
-		})
+		conn, a := c.(*net.TCPConn), &accepted{peer: peer, place: place}
+		switch {
+		case hands == nil:
+			e.slots <- struct{}{}
+			enrolling.Go(func() { e.enroll(conn, a) })
+		case hands.enter(ctx):
+			enrolling.Go(func() { e.secure(ctx, conn, a, hands) })
+		default:
+			e.leave(a)
+			_ = c.Close()
+		}
 	}
+}
+
+// leave gives back what accept has taken for a connection that no session came of.
+func (e *Engine) leave(a *accepted) {
+	e.door.leave()
+	a.place.Leave()
 }
 
 // peerOf returns where a connection comes from, IPv4 as IPv4.
@@ -108,11 +137,22 @@ func peerOf(c net.Conn) netip.AddrPort {
 	return netip.AddrPortFrom(peer.Addr().Unmap(), peer.Port())
 }
 
+// secure shakes hands with a TLS client, and moves it onto the loop.
+func (e *Engine) secure(ctx context.Context, c *net.TCPConn, a *accepted, hands *handshakes) {
+	if a.tls = hands.shake(ctx, c, a.peer); a.tls == nil {
+		e.leave(a)
+		return
+	}
+	e.slots <- struct{}{}
+	e.enroll(c, a)
+}
+
 // errNotPolled: gnet reports success all the same when epoll takes no more sockets.
 var errNotPolled = errors.New("engine: the event loop could not watch the socket")
 
-// enroll sets a socket's options and moves it onto the loop.
+// enroll sets a socket's options and moves it onto the loop. The caller has got a slot for it.
 func (e *Engine) enroll(c *net.TCPConn, a *accepted) {
+	defer func() { <-e.slots }()
 	limits := &e.opts.Limits
 	_ = c.SetWriteBuffer(limits.SndbufBytes) // a hint; the kernel's default is a bound too
 	if raw, err := c.SyscallConn(); err == nil {

@@ -18,7 +18,7 @@ import (
 // TestListen: what `listen` may say.
 func TestListen(t *testing.T) {
 	for _, address := range []string{"127.0.0.1:0", "0.0.0.0:0", ":0", "[::1]:0"} {
-		l, err := listen(address)
+		l, err := listen(address, "listen")
 		if err != nil {
 			t.Errorf("%s: %v", address, err)
 			continue

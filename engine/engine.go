@@ -9,6 +9,8 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -18,6 +20,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"srsd/conf"
+	"srsd/engine/certificate"
 	"srsd/engine/journal"
 )
 
@@ -33,8 +36,11 @@ type Options struct {
 type Engine struct {
 	opts      Options
 	listeners []net.Listener
+	secured   []net.Listener // RTMPS
+	keeper    *certificate.Keeper
 	loop      *loop
 	client    *gnet.Client
+	slots     chan struct{} // holds one for each connection on its way to the loop
 
 	door        *door
 	memoryBytes int64 // what the process may use; 0 = no bound
@@ -54,19 +60,62 @@ func New(opts Options) (*Engine, error) {
 	if err := CheckFiles(opts.Config.MaxConnections, opts.Limits.FDReserve); err != nil {
 		return nil, err
 	}
-	e := &Engine{opts: opts, fatal: make(chan error, 1), lifeSign: time.Second, reconnectFor: reconnectFor}
+	e := &Engine{
+		opts: opts, fatal: make(chan error, 1), lifeSign: time.Second, reconnectFor: reconnectFor,
+		slots: make(chan struct{}, enrollMax),
+	}
 	e.door = newDoor(opts.Config, opts.Log)
 	e.memoryBytes, _ = MemoryBudget(opts.Config)
 	e.loop = newLoop(e)
-	for _, address := range opts.Config.Listen {
-		l, err := listen(address)
-		if err != nil {
-			e.closeListeners()
-			return nil, err
-		}
-		e.listeners = append(e.listeners, l)
+	var err error
+	if e.listeners, err = listenAll(opts.Config.Listen, "listen"); err != nil {
+		return nil, err
+	}
+	if err := e.newRTMPS(); err != nil {
+		e.closeListeners()
+		return nil, err
 	}
 	return e, nil
+}
+
+// newRTMPS loads the certificate and binds the RTMPS listeners, if there are to be any.
+func (e *Engine) newRTMPS() (err error) {
+	if !e.opts.Config.RTMPS.Enabled {
+		return nil
+	}
+	if e.keeper, err = certificate.NewKeeper(rtmpsFiles(e.opts.Config, ""), e.opts.Log); err != nil {
+		return err
+	}
+	e.secured, err = listenAll(e.opts.Config.RTMPS.Listen, "rtmps.listen")
+	return err
+}
+
+// rtmpsFiles returns the key and the certificate of RTMPS; relative paths begin in dir.
+func rtmpsFiles(cfg *conf.Config, dir string) certificate.Files {
+	path := func(p string) string {
+		if filepath.IsAbs(p) {
+			return p
+		}
+		return filepath.Join(dir, p)
+	}
+	return certificate.Files{
+		Key: path(cfg.RTMPS.Key), KeyAt: cfg.At("rtmps.key").String() + ": rtmps.key",
+		Cert: path(cfg.RTMPS.Cert), CertAt: cfg.At("rtmps.cert").String() + ": rtmps.cert",
+	}
+}
+
+// CheckRTMPS looks at the certificate of a configuration whose work_dir is not in force yet.
+// It returns a warning if the certificate is not valid, or not for long any more, and an
+// error if New would fail because of it.
+func CheckRTMPS(cfg *conf.Config) (warning string, err error) {
+	if !cfg.RTMPS.Enabled {
+		return "", nil
+	}
+	c, err := rtmpsFiles(cfg, cfg.WorkDir).Load()
+	if err != nil {
+		return "", err
+	}
+	return certificate.Ending(c, time.Now()), nil
 }
 
 // CheckFiles refuses a configuration that would run out of file descriptors under load.
@@ -84,13 +133,17 @@ func CheckFiles(connections, reserve int) error {
 		connections, reserve, need, limit.Cur, need+1, max(int64(limit.Cur)-int64(reserve)-1, 0))
 }
 
-// Addrs returns the addresses that New bound.
-func (e *Engine) Addrs() []net.Addr {
-	var addrs []net.Addr
-	for _, l := range e.listeners {
-		addrs = append(addrs, l.Addr())
+// Addrs returns the addresses that New bound for RTMP.
+func (e *Engine) Addrs() []net.Addr { return addrs(e.listeners) }
+
+// RTMPSAddrs returns the addresses that New bound for RTMPS, if any.
+func (e *Engine) RTMPSAddrs() []net.Addr { return addrs(e.secured) }
+
+func addrs(listeners []net.Listener) (list []net.Addr) {
+	for _, l := range listeners {
+		list = append(list, l.Addr())
 	}
-	return addrs
+	return list
 }
 
 // Run serves until ctx is done, and ends every connection then. It returns nil, or why the
@@ -123,7 +176,14 @@ func (e *Engine) Run(ctx context.Context) error {
 	ticker.Go(func() { e.loop.tickUntil(ticking) })
 	go e.watch(stop)
 	for _, l := range e.listeners {
-		accepting.Go(func() { e.accept(stop, l) })
+		accepting.Go(func() { e.accept(stop, l, nil) })
+	}
+	if e.keeper != nil {
+		accepting.Go(func() { e.keeper.Watch(stop) })
+		hands := newHandshakes(e.keeper.Certificate, &e.opts.Limits, e.opts.Log)
+		for _, l := range e.secured {
+			accepting.Go(func() { e.accept(stop, l, hands) })
+		}
 	}
 	select {
 	case <-ctx.Done():
@@ -179,7 +239,7 @@ func (e *Engine) shutdown(before func()) {
 }
 
 func (e *Engine) closeListeners() {
-	for _, l := range e.listeners {
+	for _, l := range slices.Concat(e.listeners, e.secured) {
 		_ = l.Close() // closing twice is fine
 	}
 }

@@ -32,8 +32,9 @@ type loop struct {
 	random *rand.ChaCha8
 
 	core *reactor.Reactor
-	env  *session.Env // the core's
-	hub  *stream.Hub  // the core's
+	env  *session.Env    // the core's
+	hub  *stream.Hub     // the core's
+	tls  link.TLSBuffers // of all TLS connections
 
 	events gnet.EventLoop // for post
 	booted chan struct{}
@@ -107,11 +108,22 @@ func (l *loop) OnOpen(c gnet.Conn) (out []byte, action gnet.Action) {
 		close(l.booted)
 		return nil, gnet.None
 	}
-	m := l.core.Open(link.FD(c.Fd()), a.peer, c)
+	socket := link.Socket(link.FD(c.Fd()))
+	if a.tls != nil {
+		a.tls.Attach(socket, &l.tls)
+		socket = a.tls
+	}
+	m := l.core.Open(socket, a.peer, c)
 	m.Place = a.place
 	c.SetContext(m)
 	a.opened = true
-	return nil, gnet.None
+	if a.tls != nil {
+		l.env.Log.Debug(m.ID, "TLS", zap.Stringer("addr", a.peer), zap.String("protocol", a.tls.Protocol()))
+		if l.core.Traffic(m, nil) { // no event tells of what came with the last of the handshake
+			action = gnet.Close
+		}
+	}
+	return nil, action
 }
 
 // OnTraffic implements gnet.EventHandler.
@@ -128,6 +140,9 @@ func (l *loop) OnTraffic(c gnet.Conn) gnet.Action {
 func (l *loop) OnClose(c gnet.Conn, err error) gnet.Action {
 	if m, ok := c.Context().(*member); ok {
 		l.engine.door.leave()
+		if t, ok := m.Conn.Socket.(*link.TLS); ok {
+			t.Goodbye() // gnet closes the descriptor after this
+		}
 		l.core.Closed(m, err)
 	}
 	return gnet.None

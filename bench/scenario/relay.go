@@ -83,7 +83,9 @@ func (s *sink) Writev(iov [][]byte) (int, error) {
 }
 
 func (*sink) Read([]byte) (int, error) { return 0, nil }
+func (*sink) Flush() error             { return nil }
 func (*sink) CloseWrite()              {}
+func (*sink) Close()                   {}
 func (*sink) SetNoDelay(bool)          {}
 func (*sink) QuickAck()                {}
 func (*sink) SetReadLow(int)           {}

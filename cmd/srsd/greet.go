@@ -31,15 +31,24 @@ func greet(log *journal.Log, cfg *conf.Config, name string, e *engine.Engine) {
 	for _, a := range e.Addrs() {
 		log.Info("", "listening", zap.String("rtmp", a.String()))
 	}
-	url := exampleURL(e.Addrs()[0])
+	for _, a := range e.RTMPSAddrs() {
+		log.Info("", "listening", zap.String("rtmps", a.String()))
+	}
+	url := exampleURL("rtmp", e.Addrs()[0])
 	log.Info("", "publish with: ffmpeg -re -f lavfi -i testsrc2=size=1280x720:rate=25 -f lavfi -i sine "+
 		"-c:v libx264 -preset veryfast -tune zerolatency -g 50 -c:a aac -f flv "+url)
 	log.Info("", "play with: ffplay "+url)
+	if list := e.RTMPSAddrs(); len(list) > 0 {
+		log.Info("", "over TLS with: "+exampleURL("rtmps", list[0]))
+	}
 }
 
+// defaultPorts need not stand in a URL.
+var defaultPorts = map[string]int{"rtmp": 1935, "rtmps": 443}
+
 // exampleURL is a URL under which a listener can be reached from this machine.
-func exampleURL(a net.Addr) string {
-	host, port := "127.0.0.1", 1935
+func exampleURL(scheme string, a net.Addr) string {
+	host, port := "127.0.0.1", defaultPorts[scheme]
 	if t, ok := a.(*net.TCPAddr); ok {
 		port = t.Port
 		if len(t.IP) > 0 && !t.IP.IsUnspecified() {
@@ -47,10 +56,10 @@ func exampleURL(a net.Addr) string {
 		}
 	}
 	switch {
-	case port != 1935:
+	case port != defaultPorts[scheme]:
 		host = net.JoinHostPort(host, fmt.Sprint(port))
 	case net.ParseIP(host).To4() == nil:
 		host = "[" + host + "]"
 	}
-	return "rtmp://" + host + "/live/livestream"
+	return scheme + "://" + host + "/live/livestream"
 }

@@ -86,6 +86,12 @@ func run(args, environ []string, stdout, stderr io.Writer) int {
 	if err == nil {
 		err = engine.CheckFiles(cfg.MaxConnections, conf.DefaultLimits().FDReserve)
 	}
+	if err == nil {
+		var ending string
+		if ending, err = engine.CheckRTMPS(cfg); ending != "" && f.Test { // the server says it in its log
+			warnings = append(warnings, conf.Warning{Pos: cfg.At("rtmps.cert"), Msg: ending})
+		}
+	}
 	if err != nil || f.Test {
 		for _, w := range warnings {
 			say(stderr, "warning: %s\n", w)
@@ -199,7 +205,7 @@ func serve(cfg *conf.Config, warnings []conf.Warning, name string, console io.Wr
 	greet(log, cfg, name, e)
 	log.Info("", "memory", zap.Int64("max_memory_mb", memory>>20), zap.String("from", from))
 	if cfg.Log.Tank == conf.TankFile || cfg.Log.Level > conf.LevelInfo {
-		_, _ = fmt.Fprintf(console, "srsd %s serves %s; log: %s\n", version, exampleURL(e.Addrs()[0]), logPlace(cfg))
+		_, _ = fmt.Fprintf(console, "srsd %s serves %s; log: %s\n", version, exampleURL("rtmp", e.Addrs()[0]), logPlace(cfg))
 	}
 	for _, w := range warnings {
 		log.Warn("", w.Msg, zap.Stringer("at", w.Pos))

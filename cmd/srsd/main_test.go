@@ -129,20 +129,24 @@ func TestRun(t *testing.T) {
 
 func TestExampleURL(t *testing.T) {
 	for _, tc := range []struct {
+		scheme  string
 		address net.Addr
 		want    string
 	}{
-		{&net.TCPAddr{IP: net.IPv4zero, Port: 1935}, "rtmp://127.0.0.1/live/livestream"},
-		{&net.TCPAddr{IP: net.IPv6unspecified, Port: 1935}, "rtmp://127.0.0.1/live/livestream"},
-		{&net.TCPAddr{Port: 1935}, "rtmp://127.0.0.1/live/livestream"},
-		{&net.TCPAddr{IP: net.IPv4zero, Port: 19350}, "rtmp://127.0.0.1:19350/live/livestream"},
-		{&net.TCPAddr{IP: net.IPv4(192, 0, 2, 7), Port: 1935}, "rtmp://192.0.2.7/live/livestream"},
-		{&net.TCPAddr{IP: net.IPv4(192, 0, 2, 7), Port: 80}, "rtmp://192.0.2.7:80/live/livestream"},
-		{&net.TCPAddr{IP: net.ParseIP("2001:db8::1"), Port: 1935}, "rtmp://[2001:db8::1]/live/livestream"},
-		{&net.TCPAddr{IP: net.ParseIP("2001:db8::1"), Port: 1}, "rtmp://[2001:db8::1]:1/live/livestream"},
-		{&net.UnixAddr{Name: "x"}, "rtmp://127.0.0.1/live/livestream"},
+		{"rtmp", &net.TCPAddr{IP: net.IPv4zero, Port: 1935}, "rtmp://127.0.0.1/live/livestream"},
+		{"rtmp", &net.TCPAddr{IP: net.IPv6unspecified, Port: 1935}, "rtmp://127.0.0.1/live/livestream"},
+		{"rtmp", &net.TCPAddr{Port: 1935}, "rtmp://127.0.0.1/live/livestream"},
+		{"rtmp", &net.TCPAddr{IP: net.IPv4zero, Port: 19350}, "rtmp://127.0.0.1:19350/live/livestream"},
+		{"rtmp", &net.TCPAddr{IP: net.IPv4(192, 0, 2, 7), Port: 1935}, "rtmp://192.0.2.7/live/livestream"},
+		{"rtmp", &net.TCPAddr{IP: net.IPv4(192, 0, 2, 7), Port: 80}, "rtmp://192.0.2.7:80/live/livestream"},
+		{"rtmp", &net.TCPAddr{IP: net.ParseIP("2001:db8::1"), Port: 1935}, "rtmp://[2001:db8::1]/live/livestream"},
+		{"rtmp", &net.TCPAddr{IP: net.ParseIP("2001:db8::1"), Port: 1}, "rtmp://[2001:db8::1]:1/live/livestream"},
+		{"rtmps", &net.TCPAddr{IP: net.IPv4zero, Port: 443}, "rtmps://127.0.0.1/live/livestream"},
+		{"rtmps", &net.TCPAddr{IP: net.IPv4zero, Port: 1443}, "rtmps://127.0.0.1:1443/live/livestream"},
+		{"rtmps", &net.TCPAddr{IP: net.ParseIP("2001:db8::1"), Port: 443}, "rtmps://[2001:db8::1]/live/livestream"},
+		{"rtmp", &net.UnixAddr{Name: "x"}, "rtmp://127.0.0.1/live/livestream"},
 	} {
-		if got := exampleURL(tc.address); got != tc.want {
+		if got := exampleURL(tc.scheme, tc.address); got != tc.want {
 			t.Errorf("%v: %s, want %s", tc.address, got, tc.want)
 		}
 	}

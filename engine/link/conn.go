@@ -33,10 +33,17 @@ type Socket interface {
 	// Less than all with a nil error means that the socket is full.
 	Writev(iov [][]byte) (int, error)
 	// Read takes what has come, at most len(b) > 0 bytes, without blocking. 0 with a nil
-	// error means that nothing is there, io.EOF that nothing will come any more.
+	// error means that nothing is there, io.EOF that nothing will come any more. The last
+	// bytes may come together with the error.
 	Read(b []byte) (int, error)
-	// CloseWrite ends the sending side (FIN).
+	// Flush sends what the socket itself holds back of what it took, as far as it fits
+	// without blocking.
+	Flush() error
+	// CloseWrite ends the sending side (FIN), behind what the socket holds back.
 	CloseWrite()
+	// Close gives up what the socket holds. It leaves the descriptor alone, which may have
+	// been closed.
+	Close()
 	// SetNoDelay sets TCP_NODELAY.
 	SetNoDelay(on bool)
 	// QuickAck has the kernel acknowledge what was just read at once. A client that asks in
@@ -66,6 +73,9 @@ func (c *Conn) Init(s Socket) { *c = Conn{Socket: s} }
 // Close marks the connection closed, before anything else happens to it: after the loop
 // has closed the descriptor its number may belong to another client.
 func (c *Conn) Close() {
+	if !c.closed {
+		c.Socket.Close()
+	}
 	c.closed = true
 	c.Socket = gone{}
 	if c.pending != nil {
@@ -164,7 +174,7 @@ func (c *Conn) shutdown() {
 func (c *Conn) Retry() error {
 	defer c.shutdown()
 	if c.Waiting() == 0 {
-		return nil
+		return c.Flush()
 	}
 	n, err := c.Writev([][]byte{c.pending.B[c.off:]})
 	c.off += n

@@ -20,6 +20,8 @@ type fake struct {
 	closed int // times that the sending side was ended
 	at     int // bytes that were out then
 	hints  int
+
+	flushed, freed int
 }
 
 func (f *fake) Writev(iov [][]byte) (int, error) {
@@ -40,6 +42,8 @@ func (f *fake) Writev(iov [][]byte) (int, error) {
 
 func (f *fake) Read([]byte) (int, error) { return 0, nil }
 func (f *fake) CloseWrite()              { f.closed, f.at = f.closed+1, len(f.out) }
+func (f *fake) Flush() error             { f.flushed++; return f.err }
+func (f *fake) Close()                   { f.freed++ }
 func (f *fake) SetNoDelay(bool)          { f.hints++ }
 func (f *fake) QuickAck()                { f.hints++ }
 func (f *fake) SetReadLow(int)           { f.hints++ }
@@ -79,8 +83,8 @@ func TestSendKeepsTheOrder(t *testing.T) {
 			if string(f.out) != want || c.Sent != int64(len(want)) {
 				t.Fatalf("room %d, then %d: %q", room, step, f.out)
 			}
-			if calls := f.calls; c.Retry() != nil || f.calls != calls {
-				t.Fatal("the socket was asked for nothing")
+			if calls := f.calls; c.Retry() != nil || f.calls != calls || f.flushed != 1 {
+				t.Fatal("the socket was asked for nothing, or not for what it holds back itself")
 			}
 		}
 	}
@@ -204,7 +208,7 @@ func TestClosedTouchesNothing(t *testing.T) {
 			t.Fatal("not closed")
 		}
 		f.room = -1
-		before.room = -1
+		before.room, before.freed = -1, 1 // told once that it is over
 		if err := c.Send([]byte("x")); !errors.Is(err, ErrClosed) {
 			t.Errorf("Send: %v", err)
 		}

@@ -20,6 +20,12 @@ func (fd FD) Writev(iov [][]byte) (int, error) { return writev(int(fd), iov) }
 //srsd:hot
 func (fd FD) Read(b []byte) (int, error) { return recv(int(fd), b) }
 
+// Flush implements Socket: nothing is held back.
+func (FD) Flush() error { return nil }
+
+// Close implements Socket: nothing is held.
+func (FD) Close() {}
+
 // The rest are hints: a peer that has gone already makes them fail, which the next read
 // or write reports.
 
@@ -52,7 +58,9 @@ type gone struct{}
 
 func (gone) Writev([][]byte) (int, error) { return 0, ErrClosed }
 func (gone) Read([]byte) (int, error)     { return 0, ErrClosed }
+func (gone) Flush() error                 { return nil }
 func (gone) CloseWrite()                  {}
+func (gone) Close()                       {}
 func (gone) SetNoDelay(bool)              {}
 func (gone) QuickAck()                    {}
 func (gone) SetReadLow(int)               {}

@@ -156,7 +156,8 @@ func (r *Reactor) newID() string {
 	return string(id[:])
 }
 
-// Traffic feeds m what its socket had. It returns whether the connection must be closed now.
+// Traffic feeds m what its socket had, which of a TLS connection are records, and may be nil:
+// then what has come is read here. It returns whether the connection must be closed now.
 func (r *Reactor) Traffic(m *Member, b []byte) (closeNow bool) {
 	r.traffic++
 	defer func() {
@@ -167,6 +168,11 @@ func (r *Reactor) Traffic(m *Member, b []byte) (closeNow bool) {
 		r.settleAll()
 		r.tickIfOverdue()
 	}()
+	if t, ok := m.Conn.Socket.(*link.TLS); ok {
+		t.Offer(b)
+		defer t.Offer(nil)
+		return m.Pull(r.nowMs())
+	}
 	return m.Feed(b, r.nowMs())
 }
 

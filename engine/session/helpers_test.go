@@ -214,6 +214,8 @@ func (k *socket) Writev(iov [][]byte) (int, error) {
 }
 
 func (k *socket) CloseWrite()          { k.finished = true }
+func (k *socket) Flush() error         { return nil }
+func (k *socket) Close()               {}
 func (k *socket) SetNoDelay(on bool)   { k.noDelay = on }
 func (k *socket) QuickAck()            {}
 func (k *socket) SetReadLow(bytes int) { k.readLow = bytes }

@@ -154,32 +154,33 @@ func (p *publisher) fetching(s *Session, on bool) {
 	s.Conn.SetReadLow(1) // reports at once what waits; does nothing on a closed connection
 }
 
-// Fetch reads what has come since the last time. It returns whether the connection must
-// be closed now.
+// Fetch is Pull at a publisher's turn of the wheel.
 func (s *Session) Fetch(nowMs int64) (closeNow bool) {
+	s.publish.visits++
+	return s.Pull(nowMs)
+}
+
+// Pull reads from the socket what has come, 256 KiB at most. It returns whether the connection
+// must be closed now.
+func (s *Session) Pull(nowMs int64) (closeNow bool) {
 	reads := &s.env.Reads
 	if reads.buffer == nil {
 		reads.buffer = make([]byte, fetchBytes)
 	}
 	buffer := reads.buffer
-	s.publish.visits++
 	for range fetchRounds {
 		n, err := s.Conn.Read(buffer)
-		if err != nil {
-			s.end(Broken(err))
-			return s.settle()
-		}
-		if n == 0 {
-			return s.settle()
-		}
-		if s.Feed(buffer[:n], nowMs) {
+		if n > 0 && s.Feed(buffer[:n], nowMs) {
 			return true
 		}
-		if n < len(buffer) || s.publish == nil {
-			return false
+		if err != nil {
+			s.end(Broken(err))
+		}
+		if err != nil || n < len(buffer) {
+			break
 		}
 	}
-	return false
+	return s.settle()
 }
 
 // Broken says why a connection ended whose socket failed with err.

@@ -48,7 +48,7 @@ func guess(b []byte) string {
 	case b[0] == 0x06 || b[0] == 0x08: // the two ciphers RTMPE was offered with
 		return fmt.Sprintf("RTMPE (%d) is not supported", b[0])
 	case b[0] == 0x16 && (len(b) < 2 || b[1] == 0x03): // record type handshake, major version 3
-		return "looks like TLS"
+		return "looks like TLS: rtmps:// needs the port of an RTMPS listener"
 	case startsLike(b, "PROXY "), startsLike(b, "\r\n\r\n\x00\r\nQUIT\n"): // its two versions
 		return "looks like the PROXY protocol"
 	case b[0] >= 'A' && b[0] <= 'Z': // a method

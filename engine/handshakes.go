@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: MIT
+
+package engine
+
+import (
+	"container/list"
+	"context"
+	"crypto/tls"
+	"errors"
+	"io"
+	"net"
+	"net/netip"
+	"os"
+	"runtime"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+
+	"srsd/conf"
+	"srsd/engine/journal"
+	"srsd/engine/link"
+)
+
+// handshakes are the TLS handshakes under way. They block, so each has a goroutine, and the
+// loop gets the connection when its handshake is complete. There is a place for so many. When
+// all are taken the next one waits, in the accepting goroutine, and the oldest handshake is given up
+// if it has had graceMs: clients that are slow on purpose keep the others out for that long, and
+// a crowd of honest ones just takes its turns. *off-loop*
+type handshakes struct {
+	config *tls.Config
+	limits *conf.Limits
+	log    *journal.Log
+	places chan struct{} // holds one for each that is under way
+
+	// turns holds one for each that computes, not one that waits for its peer. Many that
+	// compute at once would have the loop wait for its own turn behind all of them.
+	turns chan struct{}
+
+	mu      sync.Mutex
+	oldest  list.List // of *tlsHandshake, the oldest first
+	flood   journal.Every
+	started time.Time
+}
+
+// tlsHandshake is one of them. As a net.Conn it gives its turn away while it waits.
+type tlsHandshake struct {
+	*net.TCPConn
+	all      *handshakes
+	since    time.Time
+	received int
+	place    *list.Element
+	givenUp  bool // for another
+}
+
+// newHandshakes makes the handshakes of the listeners that present what certificate returns.
+func newHandshakes(certificate func(*tls.ClientHelloInfo) (*tls.Certificate, error), limits *conf.Limits, log *journal.Log,
+) *handshakes {
+	return &handshakes{
+		config: &tls.Config{
+			MinVersion: tls.VersionTLS12, GetCertificate: certificate,
+			// Whole records from the beginning: a keyframe is the first that a player gets.
+			DynamicRecordSizingDisabled: true,
+		},
+		limits: limits, log: log,
+		places: make(chan struct{}, limits.TLSHandshakesMax),
+		turns:  make(chan struct{}, max(1, runtime.GOMAXPROCS(0)-1)),
+		flood:  journal.NewEvery(floodEveryMs), started: time.Now(),
+	}
+}
+
+// enter waits for a place. It returns false when ctx is done.
+func (h *handshakes) enter(ctx context.Context) bool {
+	for {
+		select {
+		case h.places <- struct{}{}:
+			return true
+		default:
+		}
+		select {
+		case h.places <- struct{}{}:
+			return true
+		case <-ctx.Done():
+			return false
+		case <-time.After(h.giveUpOldest()):
+		}
+	}
+}
+
+// giveUpOldest ends the oldest handshake if it is old enough, and returns when to look again.
+func (h *handshakes) giveUpOldest() time.Duration {
+	const soon = 50 * time.Millisecond // places become free by themselves
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	e := h.oldest.Front()
+	if e == nil {
+		return soon
+	}
+	hs := e.Value.(*tlsHandshake)
+	grace := time.Duration(h.limits.TLSGraceMs) * time.Millisecond
+	if left := grace - time.Since(hs.since); left > 0 {
+		return min(left, soon)
+	}
+	h.oldest.Remove(e)
+	hs.givenUp = true
+	_ = hs.Close() // which ends its reading
+	return soon
+}
+
+// shake shakes hands with c, for which enter has got a place. It returns nil if that failed;
+// c is closed then, and the log says why.
+func (h *handshakes) shake(ctx context.Context, c *net.TCPConn, peer netip.AddrPort) *link.TLS {
+	hs := &tlsHandshake{TCPConn: c, all: h, since: time.Now()}
+	h.mu.Lock()
+	hs.place = h.oldest.PushBack(hs)
+	h.mu.Unlock()
+	_ = c.SetDeadline(hs.since.Add(time.Duration(h.limits.HandshakeMs) * time.Millisecond))
+	t := link.NewTLS(hs, tls.Server, h.config)
+	h.turns <- struct{}{}
+	err := t.Handshake(ctx)
+	<-h.turns
+	h.mu.Lock()
+	h.oldest.Remove(hs.place) // does nothing if it was given up
+	if hs.givenUp && err == nil {
+		err = net.ErrClosed
+	}
+	h.mu.Unlock()
+	<-h.places
+	if err == nil {
+		return t
+	}
+	_ = c.Close()
+	if ctx.Err() == nil {
+		h.explain(hs, peer, err)
+	}
+	return nil
+}
+
+// explain writes one line about a handshake that failed.
+func (h *handshakes) explain(hs *tlsHandshake, peer netip.AddrPort, err error) {
+	to := []zap.Field{zap.Stringer("addr", peer), zap.Stringer("listen", hs.LocalAddr())}
+	var header tls.RecordHeaderError
+	switch {
+	case hs.givenUp:
+		h.mu.Lock()
+		more, ok := h.flood.Allow(time.Since(h.started).Milliseconds())
+		h.mu.Unlock()
+		if ok {
+			h.log.Warn("", "TLS handshake given up: too slow while others wait", append(to,
+				zap.Int("at_once", h.limits.TLSHandshakesMax), zap.Uint64("and_others", more))...)
+		}
+	case hs.received == 0 && errors.Is(err, io.EOF):
+		h.log.Debug("", "probe", to...) // a port check, not a client
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		h.log.Warn("", "no complete TLS handshake in time", append(to, zap.Int64("ms", h.limits.HandshakeMs))...)
+	case errors.As(err, &header) && header.RecordHeader[0] == 3: // C0
+		h.log.Warn("", "plain RTMP on the RTMPS port, closed: use rtmps:// in the client's URL, or a port of `listen`", to...)
+	case errors.As(err, &header):
+		h.log.Warn("", "not TLS on the RTMPS port, closed", append(to, zap.Binary("bytes", header.RecordHeader[:]))...)
+	default:
+		h.log.Warn("", "TLS handshake failed", append(to, zap.Error(err))...)
+	}
+}
+
+// Read implements net.Conn.
+func (hs *tlsHandshake) Read(b []byte) (int, error) {
+	<-hs.all.turns
+	n, err := hs.TCPConn.Read(b)
+	hs.all.turns <- struct{}{}
+	hs.received += n
+	return n, err
+}
+
+// Write implements net.Conn.
+func (hs *tlsHandshake) Write(b []byte) (int, error) {
+	<-hs.all.turns
+	n, err := hs.TCPConn.Write(b)
+	hs.all.turns <- struct{}{}
+	return n, err
+}

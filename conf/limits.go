@@ -88,7 +88,7 @@ func DefaultLimits() Limits {
 	return Limits{
 		HandshakeMs:      10 * secondMs,
 		TLSHandshakesMax: 256,
-		TLSGraceMs:       1 * secondMs,
+		TLSGraceMs:       2 * secondMs,
 		RoleMs:           20 * secondMs,
 		RoleAgainMs:      3 * minuteMs,
 

@@ -415,7 +415,7 @@ func TestPingFlood(t *testing.T) {
 	other.await("NetConnection.Connect.Success")
 	flood := s.dial()
 	flood.connect()
-	_ = flood.conn.SetReadBuffer(4096)
+	_ = flood.tcp.SetReadBuffer(4096)
 	for deadline := time.Now().Add(patience); ; {
 		_ = flood.conn.SetWriteDeadline(deadline)
 		body := msg.AppendUserControl(nil, msg.UserControl{Event: msg.EventPingRequest})

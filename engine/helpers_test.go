@@ -88,6 +88,11 @@ func options(t testing.TB, root, vhost string) (Options, *paper) {
 func start(t testing.TB, root, vhost string, change ...func(*Engine)) *server {
 	t.Helper()
 	opts, p := options(t, root, vhost)
+	return run(t, opts, p, change...)
+}
+
+func run(t testing.TB, opts Options, p *paper, change ...func(*Engine)) *server {
+	t.Helper()
 	e, err := New(opts)
 	if err != nil {
 		t.Fatal(err)
@@ -183,11 +188,13 @@ func eventually(t testing.TB, what string, condition func() bool) {
 // client is an RTMP client with one goroutine: the test's.
 type client struct {
 	t        testing.TB
-	conn     *net.TCPConn
+	tcp      *net.TCPConn
+	conn     net.Conn // it, or TLS over it
 	reader   *chunk.Reader
 	assemble *chunk.Assembler
 	buf      []byte
 	got      []heard // received and not yet looked at
+	err      error   // how the connection ended
 }
 
 type heard struct {
@@ -217,7 +224,12 @@ func (s *server) dialFrom(local, head string) (*client, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &client{t: s.t, conn: conn.(*net.TCPConn), buf: make([]byte, 64<<10), reader: chunk.NewReader(&chunk.Limits{
+	return s.greet(conn.(*net.TCPConn), conn)
+}
+
+// greet shakes RTMP's hands on conn, which is tcp or what is spoken over it.
+func (s *server) greet(tcp *net.TCPConn, conn net.Conn) (*client, error) {
+	c := &client{t: s.t, tcp: tcp, conn: conn, buf: make([]byte, 64<<10), reader: chunk.NewReader(&chunk.Limits{
 		ChunkStreams: 16, ControlBytes: 64, CommandBytes: 1 << 20, DataBytes: 1 << 20, MediaBytes: 16 << 20,
 	})}
 	c.assemble = chunk.NewAssembler(c.take)
@@ -228,7 +240,7 @@ func (s *server) dialFrom(local, head string) (*client, error) {
 		return nil, err
 	}
 	_ = conn.SetReadDeadline(time.Now().Add(patience))
-	_, err = io.ReadFull(conn, make([]byte, handshake.S0S1S2Bytes))
+	_, err := io.ReadFull(conn, make([]byte, handshake.S0S1S2Bytes))
 	return c, err
 }
 
@@ -278,6 +290,7 @@ func (c *client) read() bool {
 		c.t.Fatal("the server sends nothing")
 	}
 	if err != nil {
+		c.err = err
 		return false
 	}
 	if _, err = c.reader.Feed(c.buf[:n], c.assemble); err != nil {
@@ -336,7 +349,7 @@ func (c *client) ended() {
 
 // reset ends the connection with RST.
 func (c *client) reset() {
-	_ = c.conn.SetLinger(0)
+	_ = c.tcp.SetLinger(0)
 	_ = c.conn.Close()
 }
 

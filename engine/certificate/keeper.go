@@ -15,8 +15,7 @@ import (
 )
 
 const (
-	// lookEvery is how often the files are looked at. A change must show in two looks, so
-	// that a pair is not read while it is being written.
+	// lookEvery is how often the files are looked at.
 	lookEvery = 3 * time.Second
 	// remindEvery is how often a certificate that ends is mentioned.
 	remindEvery = 24 * time.Hour
@@ -25,6 +24,10 @@ const (
 // Keeper has the certificate in force. Certificate may be called from any goroutine, the
 // rest from one.
 type Keeper struct {
+	// Every is how often Watch looks at the files. A change must show in two looks, so that
+	// a pair is not read while it is being written.
+	Every time.Duration
+
 	files Files
 	log   *journal.Log
 
@@ -54,7 +57,7 @@ func same(a, b os.FileInfo) bool {
 
 // NewKeeper loads the files. Errors are those of Files.Load.
 func NewKeeper(files Files, log *journal.Log) (*Keeper, error) {
-	k := &Keeper{files: files, log: log}
+	k := &Keeper{Every: lookEvery, files: files, log: log}
 	k.tried = files.stamp()
 	k.seen = k.tried
 	c, err := files.Load()
@@ -74,7 +77,7 @@ func (k *Keeper) Certificate(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 // Watch tells of the certificate, and takes new files as they come, until ctx is done.
 func (k *Keeper) Watch(ctx context.Context) {
 	k.log.Info("", "certificate", describe(k.current.Load())...)
-	for t := time.NewTicker(lookEvery); ; {
+	for t := time.NewTicker(k.Every); ; {
 		k.remind(time.Now())
 		select {
 		case <-ctx.Done():

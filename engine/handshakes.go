@@ -61,6 +61,9 @@ func newHandshakes(certificate func(*tls.ClientHelloInfo) (*tls.Certificate, err
 			MinVersion: tls.VersionTLS12, GetCertificate: certificate,
 			// Whole records from the beginning: a keyframe is the first that a player gets.
 			DynamicRecordSizingDisabled: true,
+			// Nobody comes back often enough to gain by one, and librtmp takes the message that
+			// brings one (TLS 1.3) for the end of the connection.
+			SessionTicketsDisabled: true,
 		},
 		limits: limits, log: log,
 		places: make(chan struct{}, limits.TLSHandshakesMax),

@@ -16,6 +16,7 @@ import (
 type line struct {
 	listener net.Listener
 	server   string
+	scheme   string
 
 	mu    sync.Mutex
 	pairs []pair
@@ -36,14 +37,16 @@ func newLine(t *testing.T, s *server) *line {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ln := &line{listener: l, server: s.addr()}
+	ln := &line{listener: l, server: s.addr(), scheme: s.scheme}
 	ln.wg.Go(ln.accept)
 	t.Cleanup(ln.cut)
 	return ln
 }
 
 // url is the server's URL by way of the line.
-func (l *line) url(path string) string { return "rtmp://" + l.listener.Addr().String() + "/" + path }
+func (l *line) url(path string) string {
+	return l.scheme + "://" + l.listener.Addr().String() + "/" + path
+}
 
 // cut hangs up: the server sees the end, and the player what is under way and then the end. It
 // returns when nothing is carried any more.

@@ -57,6 +57,7 @@ vhost __defaultVhost__ {
 // server is one running srsd.
 type server struct {
 	*process
+	scheme  string // of its URLs
 	port    int
 	conf    string // configuration file
 	pidFile string
@@ -68,7 +69,7 @@ func startServer(t *testing.T, s settings) *server {
 	t.Helper()
 	dir := t.TempDir()
 	port := freePort(t)
-	srv := &server{port: port, conf: filepath.Join(dir, "srsd.conf"), pidFile: filepath.Join(dir, "srsd.pid")}
+	srv := &server{scheme: "rtmp", port: port, conf: filepath.Join(dir, "srsd.conf"), pidFile: filepath.Join(dir, "srsd.pid")}
 	writeFile(t, srv.conf, s.conf(port, srv.pidFile))
 	srv.process = startProcess(t, serverBinary, "-c", srv.conf)
 	if !eventually(readyWithin, func() bool { return srv.accepts() || !srv.running() }) || !srv.running() {
@@ -84,8 +85,8 @@ func startServer(t *testing.T, s settings) *server {
 
 func (s *server) addr() string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(s.port)) }
 
-// url is rtmp://host:port/ followed by path.
-func (s *server) url(path string) string { return "rtmp://" + s.addr() + "/" + path }
+// url is scheme://host:port/ followed by path.
+func (s *server) url(path string) string { return s.scheme + "://" + s.addr() + "/" + path }
 
 func (s *server) accepts() bool {
 	c, err := net.DialTimeout("tcp", s.addr(), time.Second)

@@ -2,12 +2,15 @@
 
 package load
 
+import "srsd/engine/link"
+
 // state is what a connection is about.
 type state uint8
 
 const (
 	idle       state = iota // not yet opened, or about to come back
 	connecting              // the SYN is out
+	securing                // TLS handshake
 	greeting                // RTMP handshake; HTTP: until the head of the response
 	asking                  // RTMP commands, until play is sent or publish is granted
 	waiting                 // player: no picture yet
@@ -22,6 +25,8 @@ func (s state) String() string {
 		return "idle"
 	case connecting:
 		return "connecting"
+	case securing:
+		return "in the TLS handshake"
 	case greeting:
 		return "in the handshake"
 	case asking:
@@ -41,6 +46,7 @@ func (s state) String() string {
 // player discards lives in the dialog, which is lent. Loop-owned.
 type conn struct {
 	target *Target
+	tls    *link.TLS  // nil: nothing is encrypted
 	d      *dialog    // nil when idle, closed, or discarding
 	pub    *publisher // nil for a player
 	out    []byte     // what the socket did not take
@@ -60,3 +66,6 @@ type conn struct {
 	slow     bool // reads less than it gets (Soak.Slow)
 	measured bool // has been running since before the measurement began
 }
+
+// holds says whether records wait that the socket did not take.
+func (c *conn) holds() bool { return c.tls != nil && c.tls.Holds() }

@@ -12,6 +12,7 @@ import (
 	"syscall"
 	"time"
 
+	"srsd/engine/link"
 	"srsd/proto/rtmp/handshake"
 	"srsd/proto/rtmp/msg"
 )
@@ -19,6 +20,8 @@ import (
 const (
 	// turnMax is the longest time that a loop sleeps.
 	turnMax = 20 * time.Millisecond
+	// securingTurn is the same while TLS handshakes are under way, whose end is no event.
+	securingTurn = time.Millisecond
 	// errandsTime is how long a turn may spend on opening connections and publishing.
 	errandsTime = 5 * time.Millisecond
 	// readBytes is the size of the read buffer that all connections of a loop share.
@@ -65,6 +68,11 @@ type loop struct {
 	figures figures
 	live    counts
 
+	hands      handshakes
+	securing   int // handshakes that were begun, and not taken
+	tlsBuffers link.TLSBuffers
+	vector     [1][]byte
+
 	in, out, body []byte // scratch: read buffer, message being sent, frame being marked
 	free          []*dialog
 	hello         []byte // C0 and C1, the same for all
@@ -94,6 +102,7 @@ func newLoop(o *Options, id int, s *shared, c clock) (*loop, error) {
 		o: o, id: id, shared: s, clock: c, poll: p, stage: -1, churned: -1,
 		in: make([]byte, readBytes), figures: newFigures(),
 	}
+	l.hands.slots = make(chan struct{}, handshakesMax)
 	l.hello = handshake.AppendC0C1(nil, handshake.Simple, 0, func(b []byte) {
 		for i := range b {
 			b[i] = byte(rand.Uint32())
@@ -133,6 +142,7 @@ func (l *loop) run() error {
 			return nil
 		}
 		l.errands()
+		l.secured()
 		l.churn()
 		l.soaking()
 		l.timeouts()
@@ -159,6 +169,9 @@ func (l *loop) measuring() bool { return l.stage == stageMeasure }
 // idleTime is how long nothing is due.
 func (l *loop) idleTime() time.Duration {
 	until := l.now + int64(turnMax)
+	if l.securing > 0 {
+		until = l.now + int64(securingTurn)
+	}
 	if at, ok := l.agenda.next(); ok {
 		until = min(until, at)
 	}
@@ -207,7 +220,7 @@ func (l *loop) errands() {
 			} else if c.slow {
 				l.failIf(c, l.poll.change(int(c.fd), wantRead, c.index, c.life))
 			}
-		case connecting, greeting, asking, waiting, closed: // nothing is ever due
+		case connecting, securing, greeting, asking, waiting, closed: // nothing is ever due
 		}
 	}
 }
@@ -247,7 +260,7 @@ func (l *loop) handle(e *event) {
 		l.failIf(c, l.connected(c))
 		return
 	}
-	if e.writable && len(c.out) > 0 {
+	if e.writable && (len(c.out) > 0 || c.tls != nil) {
 		if err := l.flush(c); err != nil {
 			l.fail(c, err)
 			return
@@ -258,17 +271,25 @@ func (l *loop) handle(e *event) {
 	}
 }
 
-// connected greets the server.
+// connected goes on with a connection that there is now.
 func (l *loop) connected(c *conn) error {
 	if err := connectError(int(c.fd)); err != nil {
 		return err
 	}
 	l.figures.connected++
-	c.state = greeting
-	l.borrow(c)
+	if c.target.TLS {
+		return l.secure(c)
+	}
 	if err := l.poll.change(int(c.fd), wantRead, c.index, c.life); err != nil {
 		return err
 	}
+	return l.greet(c)
+}
+
+// greet says the first word.
+func (l *loop) greet(c *conn) error {
+	c.state = greeting
+	l.borrow(c)
 	if c.target.Protocol == HTTPFLV {
 		return l.write(c, httpRequest(c.target))
 	}
@@ -287,7 +308,7 @@ func (l *loop) read(c *conn) error {
 	case c.d == nil:
 		n, err = discard(int(c.fd), discardMax)
 	default:
-		n, err = receive(int(c.fd), l.in)
+		n, err = l.obtain(c)
 	}
 	if err == errAgain {
 		return nil
@@ -324,12 +345,12 @@ func (l *loop) write(c *conn, b []byte) error {
 		c.out = append(c.out, b...)
 		return nil
 	}
-	n, err := send(int(c.fd), b)
+	n, err := l.transmit(c, b)
 	if err != nil && err != errAgain {
 		return err
 	}
 	l.sent(c, n)
-	if n == len(b) {
+	if n == len(b) && !c.holds() {
 		return nil
 	}
 	c.out = append(c.out, b[n:]...)
@@ -338,7 +359,12 @@ func (l *loop) write(c *conn, b []byte) error {
 
 // flush goes on with what write has kept.
 func (l *loop) flush(c *conn) error {
-	n, err := send(int(c.fd), c.out)
+	n, err := 0, error(nil)
+	if len(c.out) > 0 {
+		n, err = l.transmit(c, c.out)
+	} else if c.tls != nil {
+		err = c.tls.Flush()
+	}
 	if err == errAgain {
 		return nil
 	}
@@ -346,7 +372,7 @@ func (l *loop) flush(c *conn) error {
 		return err
 	}
 	l.sent(c, n)
-	if n < len(c.out) {
+	if n < len(c.out) || c.holds() {
 		c.out = append(c.out[:0], c.out[n:]...)
 		return nil
 	}
@@ -431,7 +457,7 @@ func (l *loop) drop(c *conn, reset bool) {
 	if c.d != nil {
 		l.giveBack(c)
 	}
-	c.fd, c.out = -1, nil
+	c.fd, c.out, c.tls = -1, nil, nil
 	c.life++
 }
 
@@ -464,7 +490,7 @@ func (l *loop) timeouts() {
 	for i := range l.conns {
 		c := &l.conns[i]
 		switch c.state {
-		case connecting, greeting, asking:
+		case connecting, securing, greeting, asking:
 			if l.now-c.startNs > int64(l.o.Timeout) {
 				l.fail(c, fmt.Errorf("%w (%v)", errTimeout, l.o.Timeout))
 			}

@@ -77,7 +77,7 @@ func (l *loop) endMeasure() {
 func (l *loop) end() {
 	for i := range l.players {
 		switch l.players[i].state {
-		case connecting, greeting, asking, waiting:
+		case connecting, securing, greeting, asking, waiting:
 			l.figures.noPicture++
 		case idle:
 			if l.rejoin {
@@ -104,7 +104,7 @@ func (l *loop) cut() {
 	for i := range l.players {
 		c := &l.players[i]
 		switch c.state {
-		case running, waiting, asking, greeting, connecting:
+		case running, waiting, asking, greeting, securing, connecting:
 			l.drop(c, true)
 			c.state = idle
 		case idle, closed:
@@ -144,7 +144,7 @@ func (l *loop) replaceOne() bool {
 			l.figures.leaves++
 			l.leave(c, l.o.Soak.VanishFor)
 		case closed: // lost, and counted; its place is free
-		case idle, connecting, greeting, asking, waiting:
+		case idle, connecting, securing, greeting, asking, waiting:
 			continue
 		}
 		l.figures.joins++

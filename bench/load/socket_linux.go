@@ -4,6 +4,7 @@ package load
 
 import (
 	"fmt"
+	"net"
 	"net/netip"
 	"os"
 	"time"
@@ -255,6 +256,17 @@ func discard(fd, most int) (int, error) {
 //srsd:hot
 func send(fd int, b []byte) (int, error) {
 	return transfer(unix.SYS_SENDTO, fd, &b[0], len(b), unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL)
+}
+
+// share returns a connection on a copy of fd, to be closed apart from it.
+func share(fd int) (net.Conn, error) {
+	copied, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0)
+	if err != nil {
+		return nil, os.NewSyscallError("fcntl", err)
+	}
+	f := os.NewFile(uintptr(copied), "socket")
+	defer f.Close() //nolint:errcheck // the connection has a copy again
+	return net.FileConn(f)
 }
 
 // closeSocket closes fd; reset: with RST, as a connection that is cut off, which

@@ -6,6 +6,7 @@ package load
 
 import (
 	"errors"
+	"net"
 	"net/netip"
 	"time"
 )
@@ -40,5 +41,7 @@ func receive(int, []byte) (int, error) { return 0, errors.ErrUnsupported }
 func discard(int, int) (int, error) { return 0, errors.ErrUnsupported }
 
 func send(int, []byte) (int, error) { return 0, errors.ErrUnsupported }
+
+func share(int) (net.Conn, error) { return nil, errors.ErrUnsupported }
 
 func closeSocket(int, bool) {}

@@ -30,6 +30,7 @@ const (
 type Target struct {
 	URL      string // as it is shown
 	Protocol Protocol
+	TLS      bool   // rtmps
 	Host     string // name or address and port, as in the URL
 	Addr     netip.AddrPort
 	// RTMP: what connect and play or publish say.
@@ -57,7 +58,7 @@ var indexVerb = regexp.MustCompile(`%(0[1-9])?d`)
 // appended to the stream's name. Streams of the same number stand together, so
 // that players are dealt out over all URLs first.
 //
-// Schemas: rtmp, and http for HTTP-FLV. Host names are looked up, each once.
+// Schemas: rtmp, rtmps, and http for HTTP-FLV. Host names are looked up, each once.
 //
 //	streams  per URL, 1 to StreamsMax
 //	suffix   append the number where there is no %d; without it each URL without %d is one stream
@@ -117,9 +118,12 @@ func parseTarget(raw string) (Target, error) {
 	t := Target{URL: raw}
 	port := u.Port()
 	switch u.Scheme {
-	case "rtmp":
-		t.Protocol = RTMP
-		if port == "" {
+	case "rtmp", "rtmps":
+		t.Protocol, t.TLS = RTMP, u.Scheme == "rtmps"
+		switch {
+		case port == "" && t.TLS:
+			port = "443"
+		case port == "":
 			port = "1935"
 		}
 		if t.TcURL, t.Stream, err = msg.SplitURL(raw); err != nil {
@@ -137,7 +141,7 @@ func parseTarget(raw string) (Target, error) {
 		}
 		t.Path = u.RequestURI()
 	default:
-		return Target{}, fmt.Errorf("%w: %s: schema %q, known are rtmp and http", ErrURL, raw, u.Scheme)
+		return Target{}, fmt.Errorf("%w: %s: schema %q, known are rtmp, rtmps and http", ErrURL, raw, u.Scheme)
 	}
 	if u.Hostname() == "" {
 		return Target{}, fmt.Errorf("%w: %s: no host", ErrURL, raw)

@@ -65,13 +65,13 @@ type own struct {
 }
 
 type playCmd struct {
-	URLs []string `arg:"" name:"url" help:"rtmp://HOST/APP/STREAM or http://HOST/APP/STREAM.flv; they share the players."`
+	URLs []string `arg:"" name:"url" help:"rtmp(s)://HOST/APP/STREAM or http://HOST/APP/STREAM.flv; they share the players."`
 	players
 	common
 }
 
 type publishCmd struct {
-	URLs       []string `arg:"" name:"url" help:"rtmp://HOST/APP/STREAM; several share the publishers."`
+	URLs       []string `arg:"" name:"url" help:"rtmp(s)://HOST/APP/STREAM; several share the publishers."`
 	Publishers int      `short:"n" default:"1" placeholder:"N" help:"Publishers; numbered as streams are (${default})."`
 	content
 	common

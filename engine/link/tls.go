@@ -187,6 +187,9 @@ func (t *TLS) Flush() error {
 	return nil
 }
 
+// Holds says whether there is something for Flush to send.
+func (t *TLS) Holds() bool { return t.held != nil }
+
 func (t *TLS) release() {
 	if t.held != nil {
 		mem.PutBuffer(t.held)

@@ -3,7 +3,6 @@
 package engine
 
 import (
-	"bytes"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -25,6 +24,7 @@ import (
 	"time"
 
 	"srsd/conf"
+	"srsd/proto/rtmp/handshake"
 	"srsd/proto/rtmp/msg"
 )
 
@@ -415,45 +415,78 @@ func TestRTMPSStarts(t *testing.T) {
 
 func second[T any](_ T, err error) error { return err }
 
-// TestRTMPSEarlyInput: a client that sends its whole publish behind the handshake, and then
-// waits, is served: nothing that was read with the handshake is forgotten.
-func TestRTMPSEarlyInput(t *testing.T) {
-	s := startSecure(t, "", "")
-	for range 20 {
-		raw, err := net.Dial("tcp", s.tlsAddr)
-		if err != nil {
-			t.Fatal(err)
-		}
-		corked := &corkedConn{Conn: raw}
-		c, err := s.greet(raw.(*net.TCPConn), tls.Client(corked, &tls.Config{InsecureSkipVerify: true})) //nolint:gosec // a test's
-		if err != nil {
-			t.Fatal(err)
-		}
-		c.play("show")
-		_ = raw.Close()
-	}
-}
-
-// corkedConn sends what is written after the ClientHello, the end of the handshake, together
-// with what comes next.
+// corkedConn sends what is written to it when it is at least so many bytes.
 type corkedConn struct {
 	net.Conn
-	writes int
-	kept   bytes.Buffer
+	least int
+	kept  []byte
 }
 
 func (c *corkedConn) Write(b []byte) (int, error) {
-	c.writes++
-	if c.writes == 2 {
-		return c.kept.Write(b)
+	if c.kept = append(c.kept, b...); len(c.kept) < c.least {
+		return len(b), nil
 	}
-	if c.kept.Len() > 0 {
-		b, _ = append(c.kept.Bytes(), b...), c.kept
-		c.kept = bytes.Buffer{}
-		_, err := c.Conn.Write(b)
-		return len(b), err
+	_, err := c.Conn.Write(c.kept)
+	c.kept = nil
+	return len(b), err
+}
+
+// TestRTMPSEarlyInput: no event tells of what was read with the end of the TLS handshake.
+func TestRTMPSEarlyInput(t *testing.T) {
+	s := startSecure(t, "", "")
+	raw, err := net.Dial("tcp", s.tlsAddr)
+	if err != nil {
+		t.Fatal(err)
 	}
-	return c.Conn.Write(b)
+	defer raw.Close() //nolint:errcheck // a test's
+	corked := &corkedConn{Conn: raw}
+	c := tls.Client(corked, &tls.Config{
+		InsecureSkipVerify: true, DynamicRecordSizingDisabled: true, //nolint:gosec // a test's
+		VerifyConnection: func(tls.ConnectionState) error { // what it sends from now on, its Finished, waits
+			corked.least = handshake.C0C1Bytes
+			return nil
+		},
+	})
+	if _, err := c.Write(handshake.AppendC0C1(nil, handshake.Simple, 0, func(b []byte) { clear(b) })); err != nil {
+		t.Fatal(err)
+	}
+	_ = c.SetReadDeadline(time.Now().Add(patience))
+	if _, err := io.ReadFull(c, make([]byte, handshake.S0S1S2Bytes)); err != nil {
+		t.Errorf("no answer: %v", err)
+	}
+}
+
+// TestRTMPSLastWords: a client that says goodbye right behind its last frame has sent that
+// frame, and its connection ends without a FIN.
+func TestRTMPSLastWords(t *testing.T) {
+	s := startSecure(t, "", "")
+	view := s.secureDial().play("show")
+	raw, err := net.Dial("tcp", s.tlsAddr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	corked := &corkedConn{Conn: raw}
+	over := tls.Client(corked, &tls.Config{InsecureSkipVerify: true}) //nolint:gosec // a test's
+	enc, err := s.greet(raw.(*net.TCPConn), over)
+	if err != nil {
+		t.Fatal(err)
+	}
+	enc.publish("show")
+	corked.least = 1 << 20
+	enc.video(0, keyframe(1, 5000))
+	_ = over.CloseWrite()
+	corked.least = 0
+	_ = raw.SetWriteDeadline(time.Time{}) // CloseWrite has set one
+	if _, err := corked.Write(nil); err != nil {
+		t.Fatal(err)
+	}
+	if got := view.frame(); got.body != string(keyframe(1, 5000)) {
+		t.Error("the frame came differently")
+	}
+	eventually(t, "the end of the publisher", func() bool { return s.log.count("reason=peer-closed") == 1 })
+	if enc.ended(); enc.err != io.EOF {
+		t.Errorf("the publisher's connection ended with %v", enc.err)
+	}
 }
 
 // TestRTMPSFetched: a publisher whose input is fetched by time is read through TLS as well.

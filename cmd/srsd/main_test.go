@@ -38,6 +38,7 @@ func TestRun(t *testing.T) {
 	bad := write(t, "listen 1935;\nvhost __defaultVhost__ {\n    gop_cashe on;\n}\n")
 	unfinished := write(t, "listen 1935;\nvhost __defaultVhost__ {\n")
 	later := write(t, "listen 1935;\nvhost __defaultVhost__ {\n    hls { enabled on; }\n}\n")
+	secure := write(t, "listen 1935;\nrtmps {\n    enabled on;\n    cert /no/server.crt;\n}\nvhost a { }\n")
 	missing := filepath.Join(t.TempDir(), "no.conf")
 	folder := t.TempDir()
 	const usage = "Usage: srsd"
@@ -77,6 +78,11 @@ func TestRun(t *testing.T) {
 		{"-t -c " + unfinished, nil, 1, nil, []string{unfinished + ":", "test is failed"}},
 		{"-t -c " + missing, nil, 1, nil, []string{missing, "no such file", "test is failed"}},
 		{"-t -c " + folder, nil, 1, nil, []string{folder, "test is failed"}},
+		{
+			"-t -c " + secure, nil, 1, nil,
+			[]string{secure + ":4: rtmps.cert: stat /no/server.crt: no such file", "openssl req -x509", "test is failed"},
+		},
+		{"-c " + secure, nil, 1, nil, []string{secure + ":4: rtmps.cert: ", "no such file"}},
 		{"-t", nil, 1, nil, []string{"no configuration: give -c FILE"}},
 		{"-c " + missing, nil, 1, nil, []string{missing, "no such file"}},
 		{"-c " + bad, nil, 1, nil, []string{bad + ":3", "gop_cashe"}},

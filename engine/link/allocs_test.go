@@ -4,7 +4,10 @@
 
 package link
 
-import "testing"
+import (
+	"crypto/tls"
+	"testing"
+)
 
 // TestAllocs: a player's writes allocate nothing, with or without a descriptor below.
 func TestAllocs(t *testing.T) {
@@ -15,6 +18,8 @@ func TestAllocs(t *testing.T) {
 	open.Init(fd)
 	closed.Init(fd)
 	closed.Close()
+	server, client := tlsPair(t, tls.VersionTLS13, "")
+	client.k.out, server.k.in = nil, nil
 	for _, tc := range []struct {
 		name string
 		run  func()
@@ -22,6 +27,10 @@ func TestAllocs(t *testing.T) {
 		{"Writev", func() {
 			_, _ = open.Writev(iov)
 			_, _ = far.Read(buffer)
+		}},
+		{"Writev over TLS", func() {
+			server.k.out, server.k.room = server.k.out[:0], 1<<20
+			_, _ = server.Writev(iov)
 		}},
 		{"Writev when closed", func() { _, _ = closed.Writev(iov) }},
 		{"Retry of nothing", func() { _ = open.Retry() }},

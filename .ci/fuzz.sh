@@ -6,36 +6,20 @@ set -euo pipefail
 time=${1:?usage: fuzz.sh TIME}
 go=${GO:-go}
 cd "$(dirname "$0")/.."
-cache=$($go env GOCACHE)/fuzz
 
 # "package target" lines. go test -list prints the names, then "ok package time".
 targets=$($go test -list '^Fuzz' ./... | awk '
 	$1 ~ /^Fuzz/ { names[++n] = $1 }
 	$1 == "ok"   { for (i = 1; i <= n; i++) print $2, names[i]; n = 0 }')
 
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-log=$work/log
-
-# program PACKAGE: its tests, instrumented for fuzzing, built once for all targets of the package.
-program() {
-	local file=$work/${1//\//.}
-	if [[ ! -x $file ]]; then $go test -c -fuzz . -o "$file" "$1" >"$log" 2>&1 || return 1; fi
-	echo "$file"
-}
-
-# fuzz PACKAGE TARGET: one run. New inputs go to Go's cache, as with go test -fuzz. They are made smaller
-# by a few tries only: by default that takes up to a minute, in which nothing new is tried.
-# Go's fuzzer now and then takes the end of its own time for a failure, when a busy machine lets a
-# worker answer late: "context deadline exceeded", and no input that is to blame. That says nothing
-# about the target, which gets another run, twice at most.
+# fuzz PACKAGE TARGET: one run. New inputs are made smaller by a hundred tries only: by default that takes
+# up to a minute each, in which nothing new is tried. Go's fuzzer now and then takes the end of its own time for a
+# failure, when a busy machine lets a worker answer late: "context deadline exceeded", and no
+# input that is to blame. That says nothing about the target, which gets another run, twice at most.
 fuzz() {
-	local try file folder
-	file=$(program "$1") || return 1
-	folder=$($go list -f '{{.Dir}}' "$1")
+	local try
 	for try in 1 2 3; do
-		if (cd "$folder" && "$file" -test.run '^$' -test.fuzz "^$2\$" -test.fuzztime "$time" \
-			-test.fuzzminimizetime 100x -test.fuzzcachedir "$cache/$1") >"$log" 2>&1; then return 0; fi
+		if $go test -run '^$' -fuzz "^$2\$" -fuzztime "$time" -fuzzminimizetime 100x "$1" >"$log" 2>&1; then return 0; fi
 		grep -q '^ *context deadline exceeded$' "$log" || return 1
 		if grep -q 'Failing input written' "$log"; then return 1; fi
 		echo "again $1 $2: the fuzzer ran into its own deadline (run $try)"
@@ -43,6 +27,8 @@ fuzz() {
 	return 1
 }
 
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
 passed=0 failed=0
 while read -r package target; do
 	[[ -n $target ]] || continue

@@ -64,8 +64,9 @@ type Limits struct {
 	// SndbufBytes is SO_SNDBUF of a player, half of what the kernel then reserves
 	// at most. It bounds kernel memory per slow player.
 	SndbufBytes int
-	// TCPUserTimeoutMs is TCP_USER_TIMEOUT: unacknowledged data older than this
-	// means that the peer is gone. The kernel closes.
+	// TCPUserTimeoutMs is TCP_USER_TIMEOUT: unacknowledged data older than this means that
+	// the peer is gone. The kernel closes. It is taken off players that turn out to be slow,
+	// which StallMs watches.
 	TCPUserTimeoutMs int
 
 	// FDReserve is how many file descriptors stay free for everything that is not

@@ -156,7 +156,7 @@ func (e *Engine) enroll(c *net.TCPConn, a *accepted) {
 	limits := &e.opts.Limits
 	_ = c.SetWriteBuffer(limits.SndbufBytes) // a hint; the kernel's default is a bound too
 	if raw, err := c.SyscallConn(); err == nil {
-		_ = raw.Control(func(fd uintptr) { setUserTimeout(int(fd), limits.TCPUserTimeoutMs) })
+		_ = raw.Control(func(fd uintptr) { link.FD(fd).SetUserTimeout(limits.TCPUserTimeoutMs) })
 	}
 	_, err := e.client.EnrollContext(c, a)
 	if err == nil && !a.opened {

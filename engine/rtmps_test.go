@@ -101,7 +101,7 @@ func (s *secureServer) secureDial(change ...func(*tls.Config)) *client {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	c, err := s.greet(raw.(*net.TCPConn), tls.Client(raw, config))
+	c, err := s.greet(raw.(*net.TCPConn), tls.Client(raw, config), "")
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -199,7 +199,7 @@ func TestRTMPSHandshakeTimeout(t *testing.T) {
 		}
 	}
 	eventually(t, "a line for each", func() bool { return s.log.count("no complete TLS handshake in time") == 4 })
-	eventually(t, "their places", func() bool { return s.e.connections.Load() == 0 })
+	eventually(t, "their places", func() bool { return s.e.door.connections.Load() == 0 })
 	s.secureDial().publish("show")
 }
 
@@ -296,7 +296,7 @@ func TestRTMPSWrongProtocol(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = c.Close()
-	eventually(t, "the end of the port check", func() bool { return s.e.connections.Load() == 0 })
+	eventually(t, "the end of the port check", func() bool { return s.e.door.connections.Load() == 0 })
 	time.Sleep(50 * time.Millisecond)
 	if text := s.log.String()[before:]; text != "" {
 		t.Errorf("a port check says %s", text)
@@ -467,7 +467,7 @@ func TestRTMPSLastWords(t *testing.T) {
 	}
 	corked := &corkedConn{Conn: raw}
 	over := tls.Client(corked, &tls.Config{InsecureSkipVerify: true}) //nolint:gosec // a test's
-	enc, err := s.greet(raw.(*net.TCPConn), over)
+	enc, err := s.greet(raw.(*net.TCPConn), over, "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -549,12 +549,12 @@ func TestRTMPSStopsAmongHandshakes(t *testing.T) {
 		}
 		defer c.Close() //nolint:errcheck // a test's
 	}
-	eventually(t, "two handshakes and one that waits", func() bool { return s.e.connections.Load() == 3 })
+	eventually(t, "two handshakes and one that waits", func() bool { return s.e.door.connections.Load() == 3 })
 	s.stop()
 	if err := s.wait(); err != nil {
 		t.Error(err)
 	}
-	if n := s.e.connections.Load(); n != 0 {
+	if n := s.e.door.connections.Load(); n != 0 {
 		t.Errorf("%d connections are left", n)
 	}
 }

@@ -10,10 +10,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// setUserTimeout does nothing: these systems have no such option, and a peer that vanished
-// is given up by the player's and publisher's own deadlines.
-func setUserTimeout(int, int) {}
-
 // rest sleeps for ns.
 func rest(ns int64) { time.Sleep(time.Duration(ns)) }
 

@@ -8,12 +8,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// setUserTimeout has the kernel give a connection up when sent bytes stay unacknowledged
-// for so long: a peer that vanished without a word.
-func setUserTimeout(fd, ms int) {
-	_ = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, ms) // a hint
-}
-
 // rest sleeps for ns. It does not tell the Go scheduler: handing the loop's place on and
 // taking it back costs as much as what resting saves.
 func rest(ns int64) {

@@ -88,6 +88,7 @@ func (*sink) CloseWrite()              {}
 func (*sink) Close()                   {}
 func (*sink) SetNoDelay(bool)          {}
 func (*sink) QuickAck()                {}
+func (*sink) SetUserTimeout(int)       {}
 func (*sink) SetReadLow(int)           {}
 
 var _ link.Socket = (*sink)(nil)

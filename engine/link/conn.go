@@ -49,6 +49,10 @@ type Socket interface {
 	// QuickAck has the kernel acknowledge what was just read at once. A client that asks in
 	// several small writes waits for that (Nagle), and would lose 40 ms each time.
 	QuickAck()
+	// SetUserTimeout has the kernel give the connection up when what was sent stays
+	// unacknowledged, or the peer's window closed, for so many ms: a peer that vanished without
+	// a word. 0 leaves it to the system, a quarter of an hour.
+	SetUserTimeout(ms int)
 	// SetReadLow has the kernel wake the loop only when so many bytes can be read, or at
 	// the end of the stream (SO_RCVLOWAT); 1 is normal.
 	SetReadLow(bytes int)

@@ -46,6 +46,7 @@ func (f *fake) Flush() error             { f.flushed++; return f.err }
 func (f *fake) Close()                   { f.freed++ }
 func (f *fake) SetNoDelay(bool)          { f.hints++ }
 func (f *fake) QuickAck()                { f.hints++ }
+func (f *fake) SetUserTimeout(int)       { f.hints++ }
 func (f *fake) SetReadLow(int)           { f.hints++ }
 
 func newConn(room int) (*Conn, *fake) {
@@ -222,6 +223,7 @@ func TestClosedTouchesNothing(t *testing.T) {
 		c.CloseWrite()
 		c.SetNoDelay(true)
 		c.QuickAck()
+		c.SetUserTimeout(0)
 		c.SetReadLow(100)
 		c.Close()
 		if c.Take() != nil {

@@ -40,6 +40,9 @@ func (fd FD) SetNoDelay(on bool) {
 // QuickAck implements Socket.
 func (fd FD) QuickAck() { quickAck(int(fd)) }
 
+// SetUserTimeout implements Socket.
+func (fd FD) SetUserTimeout(ms int) { setUserTimeout(int(fd), ms) }
+
 // SetReadLow implements Socket.
 func (fd FD) SetReadLow(bytes int) {
 	_ = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVLOWAT, bytes)
@@ -63,4 +66,5 @@ func (gone) CloseWrite()                  {}
 func (gone) Close()                       {}
 func (gone) SetNoDelay(bool)              {}
 func (gone) QuickAck()                    {}
+func (gone) SetUserTimeout(int)           {}
 func (gone) SetReadLow(int)               {}

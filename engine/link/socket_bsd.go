@@ -53,3 +53,7 @@ func recv(fd int, b []byte) (int, error) {
 }
 
 func quickAck(int) {} // acknowledgements are not delayed by option here
+
+// setUserTimeout does nothing: these systems have no such option, and a peer that vanished
+// is noticed when its retransmissions end, or by the limits on a player's progress.
+func setUserTimeout(int, int) {}

@@ -108,12 +108,13 @@ func (k *kernel) Read(b []byte) (int, error) {
 	return n, nil
 }
 
-func (k *kernel) Flush() error    { return nil }
-func (k *kernel) CloseWrite()     { k.ended++ }
-func (k *kernel) Close()          { k.closed++ }
-func (k *kernel) SetNoDelay(bool) {}
-func (k *kernel) QuickAck()       {}
-func (k *kernel) SetReadLow(int)  {}
+func (k *kernel) Flush() error       { return nil }
+func (k *kernel) CloseWrite()        { k.ended++ }
+func (k *kernel) Close()             { k.closed++ }
+func (k *kernel) SetNoDelay(bool)    {}
+func (k *kernel) QuickAck()          {}
+func (k *kernel) SetUserTimeout(int) {}
+func (k *kernel) SetReadLow(int)     {}
 
 // keyPair makes a certificate for tests.
 var keyPair = sync.OnceValue(func() tls.Certificate {

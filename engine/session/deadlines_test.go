@@ -3,6 +3,7 @@
 package session
 
 import (
+	"slices"
 	"testing"
 
 	"srsd/proto/amf0"
@@ -165,6 +166,23 @@ func TestSlowPlayer(t *testing.T) {
 	slow.wantEnd(ReasonSlow, "no data")
 	if n := len(media(fast.take())); n != 40 {
 		t.Errorf("the other player got %d messages, want 40", n)
+	}
+	w.end()
+}
+
+// TestSteadySlowPlayer: the kernel must not give up a player that takes a little now and then;
+// one that keeps up stays under the kernel's watch.
+func TestSteadySlowPlayer(t *testing.T) {
+	w := newWorld(t, "")
+	enc, slow, fast := w.publishing("enc", "s"), w.playing("slow", "s"), w.playing("fast", "s")
+	for i := range 100 {
+		slow.sock.room = 20
+		enc.feed(enc.video(uint32(i*1000), keyframe(i, 100)))
+		w.sleep(1000)
+	}
+	slow.wantAlive()
+	if !slices.Equal(slow.sock.timeouts, []int{0}) || fast.sock.timeouts != nil {
+		t.Errorf("the kernel was told %v of the slow player and %v of the fast one", slow.sock.timeouts, fast.sock.timeouts)
 	}
 	w.end()
 }

@@ -180,6 +180,7 @@ type socket struct {
 	in       []byte // came, and was not read
 	inEnd    error  // what reading tells once in is empty
 	reads    int
+	timeouts []int // SetUserTimeout
 }
 
 func (k *socket) Read(b []byte) (int, error) {
@@ -213,12 +214,13 @@ func (k *socket) Writev(iov [][]byte) (int, error) {
 	return n, nil
 }
 
-func (k *socket) CloseWrite()          { k.finished = true }
-func (k *socket) Flush() error         { return nil }
-func (k *socket) Close()               {}
-func (k *socket) SetNoDelay(on bool)   { k.noDelay = on }
-func (k *socket) QuickAck()            {}
-func (k *socket) SetReadLow(bytes int) { k.readLow = bytes }
+func (k *socket) CloseWrite()           { k.finished = true }
+func (k *socket) Flush() error          { return nil }
+func (k *socket) Close()                {}
+func (k *socket) SetNoDelay(on bool)    { k.noDelay = on }
+func (k *socket) QuickAck()             {}
+func (k *socket) SetUserTimeout(ms int) { k.timeouts = append(k.timeouts, ms) }
+func (k *socket) SetReadLow(bytes int)  { k.readLow = bytes }
 
 // heard is a message that a peer received.
 type heard struct {

@@ -80,6 +80,12 @@ const maxDurationMs = 365 * 24 * 3600 * 1000
 // time, the second, the fourth, and so on.
 func (s *Session) checkPlayer() {
 	s.player.Check(s.nowMs)
+	if !s.patient && s.player.Slow(s.nowMs) {
+		// The kernel's clock for a vanished peer runs on while a slow one opens its window by
+		// less than the next segment, and would cut it off. What waits here is watched by StallMs.
+		s.patient = true
+		s.Conn.SetUserTimeout(0)
+	}
 	if n := s.player.Skipped; n > 0 && n >= 2*s.skipsTold {
 		s.skipsTold = n
 		s.env.Log.Warn(s.ID, "player too slow, goes on with the newest keyframe", zap.String("stream", s.playing),

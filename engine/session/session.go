@@ -124,6 +124,7 @@ type Session struct {
 	ended   bool   // the player's duration is over
 	fmle    bool   // FCPublish came: publish is answered FMLE's way
 	warned  bool   // of an unusual chunk size
+	patient bool   // a slow player: the kernel does not limit how long its window is closed
 	feeding bool   // a read is being worked off
 
 	headBytes uint16 // of what a proxy put before C0

@@ -314,8 +314,9 @@ func (d descriptor) SetReadLow(bytes int) {
 	}
 }
 
-func (d descriptor) SetNoDelay(bool) { d.mine("an option") }
-func (d descriptor) QuickAck()       { d.mine("an option") }
+func (d descriptor) SetNoDelay(bool)    { d.mine("an option") }
+func (d descriptor) QuickAck()          { d.mine("an option") }
+func (d descriptor) SetUserTimeout(int) { d.mine("an option") }
 
 // Nothing is held back, and Close is no business of the descriptor's.
 func (d descriptor) Flush() error { d.mine("a flush"); return nil }

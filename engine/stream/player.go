@@ -382,6 +382,12 @@ func (p *Player) between() {
 	}
 }
 
+// Slow says that there has been something to send for a while, and that the socket takes it
+// bit by bit: Limits.NoProgressMs watches over such a peer.
+func (p *Player) Slow(nowMs int64) bool { return p.hot >= 0 && !p.paused && nowMs-p.flushed > slowMs }
+
+const slowMs = 5000
+
 // Check enforces queue_length and the limits on a player that does not keep up. It is
 // called a few times per second for every player.
 func (p *Player) Check(nowMs int64) {

@@ -290,6 +290,43 @@ func TestStandstill(t *testing.T) {
 	})
 }
 
+// TestStandstillAmongEvents: the same when the publishers' bytes come last in a batch of events that
+// is long enough for ticks to run in it.
+func TestStandstillAmongEvents(t *testing.T) {
+	const clients, each = 20, 5 * time.Millisecond
+	s := start(t, "", "publish { normal_timeout 500; }")
+	enc := s.dial().publish("show")
+	enc.audio(0, audioFrame(1, 50))
+	s.dial().play("show") // a tick each 4 ms from now on
+	wait := &waits{loop: s.e.loop, each: each}
+	var all []*client
+	for range clients {
+		c := s.dial()
+		c.connect()
+		c.await("NetConnection.Connect.Success")
+		m := s.member(c)
+		s.do(func(*loop) { m.Conn.Socket = slow{m.Conn.Socket, wait} })
+		all = append(all, c)
+	}
+	gate := make(chan struct{})
+	s.post(func() { <-gate })
+	for _, c := range all {
+		c.ping(1)
+	}
+	time.Sleep(1100 * time.Millisecond) // no event is handed out in it
+	enc.audio(20, audioFrame(2, 50))
+	close(gate)
+	eventually(t, "an answer to everybody", func() (done bool) {
+		s.do(func(*loop) { done = wait.writes >= clients })
+		return done
+	})
+	s.do(func(l *loop) {
+		if n := l.env.Stats.Count(session.ReasonPublishTimeout); n != 0 {
+			t.Errorf("the publisher was closed for the server's standstill:\n%s", s.log)
+		}
+	})
+}
+
 // TestTickAmongEvents: a batch of events that takes long is interrupted by the ticks that are
 // due meanwhile.
 func TestTickAmongEvents(t *testing.T) {

@@ -77,7 +77,7 @@ type Reactor struct {
 	ticking    bool  // a tick is under way
 	traffic    int   // events with input since the last tick
 	resting    bool  // events are gathered until shortly before the next tick
-	behind     bool  // the last tick came late
+	graceMs    int64 // no deadline is looked at before: a standstill has just ended
 	faults     int   // ticks that panicked since faultsMs
 	faultsMs   int64
 	summary    summary

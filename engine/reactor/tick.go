@@ -20,6 +20,9 @@ const (
 	sweepMs = 250
 	// tickMaxMs bounds what one tick makes up for after the process was stopped for a while.
 	tickMaxMs = 200
+	// graceForMs is how long after a standstill no deadline is looked at: enough to read from
+	// tens of thousands of sockets. Ticks do not count it, several may run before all are read.
+	graceForMs = 250
 	// tickFaultsMax is how many ticks may panic within tickFaultsMs: a fault that stays
 	// leaves players without service, and the supervisor should start anew.
 	tickFaultsMax = 3
@@ -69,12 +72,14 @@ func (r *Reactor) Tick(nowNs int64) {
 	r.lastTickNs = nowNs
 	again := r.fetch(dt)
 	again = r.Hub.Tick(nowMs, dt) || again
-	if gap <= tickMaxMs || r.behind {
+	// After a standstill of ours what waits in the sockets is read first, before anybody is found
+	// to have been silent. A loop that is late all the time looks at deadlines half of the time.
+	if gap > tickMaxMs && nowMs >= r.graceMs+graceForMs {
+		r.graceMs = nowMs + graceForMs
+	}
+	if nowMs >= r.graceMs {
 		r.check(dt)
 	}
-	// After a standstill of ours what waits in the sockets is read first, before anybody
-	// is found to have been silent.
-	r.behind = gap > tickMaxMs && !r.behind
 	r.settleAll()
 	r.Hub.Pace.Adapt(nowNs, r.clock.ProcessCPU())
 	r.summary.maybe(r, nowMs)

@@ -180,7 +180,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	}
 	if e.keeper != nil {
 		accepting.Go(func() { e.keeper.Watch(stop) })
-		hands := newHandshakes(e.keeper.Certificate, &e.opts.Limits, e.opts.Log)
+		hands := newHandshakes(e.keeper.Certificate, &e.opts)
 		for _, l := range e.secured {
 			accepting.Go(func() { e.accept(stop, l, hands) })
 		}

@@ -18,8 +18,10 @@ import (
 	"go.uber.org/zap"
 
 	"srsd/conf"
+	"srsd/engine/access"
 	"srsd/engine/journal"
 	"srsd/engine/link"
+	"srsd/proto/wire"
 )
 
 // handshakes are the TLS handshakes under way. They block, so each has a goroutine, and the
@@ -29,6 +31,7 @@ import (
 // a crowd of honest ones just takes its turns. *off-loop*
 type handshakes struct {
 	config *tls.Config
+	proxy  *conf.ProxyProtocol
 	limits *conf.Limits
 	log    *journal.Log
 	places chan struct{} // holds one for each that is under way
@@ -49,13 +52,14 @@ type tlsHandshake struct {
 	all      *handshakes
 	since    time.Time
 	received int
+	head     []byte // was read before TLS, and is of it
 	place    *list.Element
 	givenUp  bool // for another
 }
 
 // newHandshakes makes the handshakes of the listeners that present what certificate returns.
-func newHandshakes(certificate func(*tls.ClientHelloInfo) (*tls.Certificate, error), limits *conf.Limits, log *journal.Log,
-) *handshakes {
+func newHandshakes(certificate func(*tls.ClientHelloInfo) (*tls.Certificate, error), opts *Options) *handshakes {
+	limits := &opts.Limits
 	return &handshakes{
 		config: &tls.Config{
 			MinVersion: tls.VersionTLS12, GetCertificate: certificate,
@@ -65,7 +69,7 @@ func newHandshakes(certificate func(*tls.ClientHelloInfo) (*tls.Certificate, err
 			// brings one (TLS 1.3) for the end of the connection.
 			SessionTicketsDisabled: true,
 		},
-		limits: limits, log: log,
+		proxy: &opts.Config.ProxyProtocol, limits: limits, log: opts.Log,
 		places: make(chan struct{}, limits.TLSHandshakesMax),
 		turns:  make(chan struct{}, max(1, runtime.GOMAXPROCS(0)-1)),
 		flood:  journal.NewEvery(floodEveryMs), started: time.Now(),
@@ -118,9 +122,13 @@ func (h *handshakes) shake(ctx context.Context, c *net.TCPConn, peer netip.AddrP
 	hs.place = h.oldest.PushBack(hs)
 	h.mu.Unlock()
 	_ = c.SetDeadline(hs.since.Add(time.Duration(h.limits.HandshakeMs) * time.Millisecond))
+	defer context.AfterFunc(ctx, func() { _ = c.Close() })()
 	t := link.NewTLS(hs, tls.Server, h.config)
 	h.turns <- struct{}{}
-	err := t.Handshake(ctx)
+	ahead, err := hs.identify(peer)
+	if err == nil {
+		err = t.Handshake(ctx)
+	}
 	<-h.turns
 	h.mu.Lock()
 	h.oldest.Remove(hs.place) // does nothing if it was given up
@@ -130,17 +138,39 @@ func (h *handshakes) shake(ctx context.Context, c *net.TCPConn, peer netip.AddrP
 	h.mu.Unlock()
 	<-h.places
 	if err == nil {
+		t.Ahead(ahead)
 		return t
 	}
 	_ = c.Close()
 	if ctx.Err() == nil {
-		h.explain(hs, peer, err)
+		h.explain(hs, peer, len(ahead), err)
 	}
 	return nil
 }
 
-// explain writes one line about a handshake that failed.
-func (h *handshakes) explain(hs *tlsHandshake, peer netip.AddrPort, err error) {
+// identify reads what a proxy may have put before TLS to tell whom it speaks for. The session
+// is given it once more, as if it had come inside of TLS: who the client is it decides itself.
+func (hs *tlsHandshake) identify(peer netip.AddrPort) (header []byte, err error) {
+	b, have := make([]byte, access.HeadBytesMax), 0
+	for {
+		n, err := hs.Read(b[have:])
+		if have += n; err != nil {
+			return nil, err
+		}
+		_, used, err := access.Identify(b[:have], peer, hs.all.proxy)
+		if err == wire.ErrShort {
+			continue
+		}
+		hs.head = b[used:have]
+		if err != nil || used == 0 {
+			return nil, err
+		}
+		return b[:used:used], nil
+	}
+}
+
+// explain writes one line about a handshake that failed, before which ahead bytes came.
+func (h *handshakes) explain(hs *tlsHandshake, peer netip.AddrPort, ahead int, err error) {
 	to := []zap.Field{zap.Stringer("addr", peer), zap.Stringer("listen", hs.LocalAddr())}
 	var header tls.RecordHeaderError
 	switch {
@@ -152,10 +182,12 @@ func (h *handshakes) explain(hs *tlsHandshake, peer netip.AddrPort, err error) {
 			h.log.Warn("", "TLS handshake given up: too slow while others wait", append(to,
 				zap.Int("at_once", h.limits.TLSHandshakesMax), zap.Uint64("and_others", more))...)
 		}
-	case hs.received == 0 && errors.Is(err, io.EOF):
+	case hs.received == ahead && errors.Is(err, io.EOF):
 		h.log.Debug("", "probe", to...) // a port check, not a client
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		h.log.Warn("", "no complete TLS handshake in time", append(to, zap.Int64("ms", h.limits.HandshakeMs))...)
+	case errors.Is(err, access.ErrUntrusted), errors.Is(err, access.ErrRequired):
+		h.log.Warn("", "refused before TLS", append(to, zap.Error(err))...)
 	case errors.As(err, &header) && header.RecordHeader[0] == 3: // C0
 		h.log.Warn("", "plain RTMP on the RTMPS port, closed: use rtmps:// in the client's URL, or a port of `listen`", to...)
 	case errors.As(err, &header):
@@ -167,6 +199,11 @@ func (h *handshakes) explain(hs *tlsHandshake, peer netip.AddrPort, err error) {
 
 // Read implements net.Conn.
 func (hs *tlsHandshake) Read(b []byte) (int, error) {
+	if len(hs.head) > 0 {
+		n := copy(b, hs.head)
+		hs.head = hs.head[n:]
+		return n, nil
+	}
 	<-hs.all.turns
 	n, err := hs.TCPConn.Read(b)
 	hs.all.turns <- struct{}{}

@@ -227,7 +227,7 @@ func (s *server) dialFrom(local, head string) (*client, error) {
 	return s.greet(conn.(*net.TCPConn), conn, head)
 }
 
-// greet shakes RTMP's hands on conn, which is tcp or what is spoken over it, with head before C0.
+// greet shakes RTMP's hands on conn, which is tcp or what is spoken over it; head comes before C0.
 func (s *server) greet(tcp *net.TCPConn, conn net.Conn, head string) (*client, error) {
 	c := &client{t: s.t, tcp: tcp, conn: conn, buf: make([]byte, 64<<10), reader: chunk.NewReader(&chunk.Limits{
 		ChunkStreams: 16, ControlBytes: 64, CommandBytes: 1 << 20, DataBytes: 1 << 20, MediaBytes: 16 << 20,

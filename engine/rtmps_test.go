@@ -456,6 +456,65 @@ func TestRTMPSEarlyInput(t *testing.T) {
 	}
 }
 
+// TestRTMPSBehindProxy: a proxy that passes TLS on tells of the client before it, whatever
+// pieces it comes in; the session has the client's address, and what comes inside of TLS is RTMP.
+func TestRTMPSBehindProxy(t *testing.T) {
+	s := startSecure(t, "proxy_protocol { enabled on; trusted 127.0.0.1; }", "")
+	const header = "PROXY TCP4 192.0.2.7 198.51.100.1 5000 1443\r\n"
+	dial := func(pieces ...string) (*client, error) {
+		raw, err := net.Dial("tcp", s.tlsAddr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, piece := range pieces {
+			if _, err := raw.Write([]byte(piece)); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(5 * time.Millisecond) // so that it mostly comes by itself
+		}
+		return s.greet(raw.(*net.TCPConn), tls.Client(raw, &tls.Config{InsecureSkipVerify: true}), "") //nolint:gosec // a test's
+	}
+	for i, pieces := range [][]string{{header}, {header[:3], header[3:20], header[20:]}} {
+		c, err := dial(pieces...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.play("show")
+		eventually(t, "the client's address", func() bool { return s.log.count("play stream=/live/show addr=192.0.2.7:5000") == i+1 })
+	}
+	// One header is enough: a second one would be the client's own.
+	raw, err := net.Dial("tcp", s.tlsAddr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, _ = raw.Write([]byte(header))
+	over := tls.Client(raw, &tls.Config{InsecureSkipVerify: true}) //nolint:gosec // a test's
+	if _, err := s.greet(raw.(*net.TCPConn), over, "PROXY TCP4 203.0.113.9 198.51.100.1 1 2\r\n"); err == nil {
+		t.Error("a client named itself")
+	}
+	if s.log.count("203.0.113.9") != 0 {
+		t.Error("and was believed")
+	}
+}
+
+// TestRTMPSProxyRefused: a header that nobody asked for is named as what it is.
+func TestRTMPSProxyRefused(t *testing.T) {
+	s := startSecure(t, "", "")
+	c, err := net.Dial("tcp", s.tlsAddr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close() //nolint:errcheck // a test's
+	_, _ = c.Write([]byte("PROXY TCP4 192.0.2.7 198.51.100.1 5000 1443\r\n"))
+	_ = c.SetReadDeadline(time.Now().Add(patience))
+	if _, err := c.Read(make([]byte, 1)); errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Error("not closed")
+	}
+	eventually(t, "a line in the log", func() bool {
+		return s.log.count(`refused before TLS`) == 1 && s.log.count("proxy_protocol is off") == 1
+	})
+}
+
 // TestRTMPSLastWords: a client that says goodbye right behind its last frame has sent that
 // frame, and its connection ends without a FIN.
 func TestRTMPSLastWords(t *testing.T) {

@@ -33,6 +33,7 @@ type TLS struct {
 	conn    *tls.Conn
 	network net.Conn // during the handshake; nil since Attach
 	buffers *TLSBuffers
+	ahead   []byte // see Ahead; nil: nothing
 	offered []byte // what the loop has read; nil: read from the socket
 
 	held    *bytebufferpool.ByteBuffer // records that the socket did not take yet; nil: none
@@ -80,6 +81,9 @@ func (t *TLS) Protocol() string {
 func (t *TLS) Attach(socket Socket, buffers *TLSBuffers) {
 	t.network, t.Socket, t.buffers = nil, socket, buffers
 }
+
+// Ahead has Read return b first: what came before TLS and belongs to the protocol in it.
+func (t *TLS) Ahead(b []byte) { t.ahead = b }
 
 // Offer gives t bytes that the loop has read from the socket; Read then takes these and does
 // not ask the socket. Offer(nil) ends it, and must come before b is somebody else's.
@@ -202,6 +206,12 @@ func (t *TLS) release() {
 //srsd:hot
 func (t *TLS) Read(b []byte) (n int, err error) {
 	t.buffers.sealed = t.buffers.sealed[:0]
+	if t.ahead != nil {
+		n = copy(b, t.ahead)
+		if t.ahead = t.ahead[n:]; len(t.ahead) == 0 {
+			t.ahead = nil
+		}
+	}
 	for n < len(b) && err == nil {
 		var more int
 		more, err = t.conn.Read(b[n:])

@@ -26,9 +26,9 @@ import (
 
 // handshakes are the TLS handshakes under way. They block, so each has a goroutine, and the
 // loop gets the connection when its handshake is complete. There is a place for so many. When
-// all are taken the next one waits, in the accepting goroutine, and the oldest handshake is given up
-// if it has had graceMs: clients that are slow on purpose keep the others out for that long, and
-// a crowd of honest ones just takes its turns. *off-loop*
+// all are taken the next one waits, in the accepting goroutine, and the oldest handshake is
+// given up for it if it has had TLSGraceMs: clients that are slow on purpose keep the others
+// out for that long, and a crowd of honest ones just takes its turns. *off-loop*.
 type handshakes struct {
 	config *tls.Config
 	proxy  *conf.ProxyProtocol

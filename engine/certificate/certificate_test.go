@@ -76,17 +76,17 @@ func TestLoad(t *testing.T) {
 		{"good", key, cert, ""},
 		{"both in both", append(key, cert...), append(cert, key...), ""},
 		{"text around", append([]byte("my key\n"), key...), append([]byte("my cert\n"), cert...), ""},
-		{"no cert", key, nil, "a.conf:4: rtmps.cert: stat CERT: no such file or directory; a pair for a test is made by: openssl req"},
-		{"no key", nil, cert, "a.conf:3: rtmps.key: stat KEY: no such file or directory; a pair for a test is made by: openssl req"},
-		{"mixed up", cert, key, "a.conf:4: rtmps.cert: CERT holds no PEM certificate, but a private key: key and cert may have been mixed up"},
-		{"cert twice", cert, cert, "a.conf:3: rtmps.key: KEY holds no PEM private key, but a certificate: key and cert may have been mixed up"},
-		{"empty cert", key, []byte{}, "a.conf:4: rtmps.cert: CERT holds no PEM certificate"},
-		{"empty key", []byte{}, cert, "a.conf:3: rtmps.key: KEY holds no PEM private key"},
-		{"not of each other", otherKey, cert, "a.conf:4: rtmps.cert: CERT with key KEY: private key does not match public key"},
-		{"broken key", block("PRIVATE KEY", []byte("x")), cert, "a.conf:4: rtmps.cert: CERT with key KEY: failed to parse private key"},
-		{"broken cert", key, block("CERTIFICATE", []byte("x")), "a.conf:4: rtmps.cert: CERT with key KEY: x509: "},
-		{"passphrase", block("ENCRYPTED PRIVATE KEY", []byte("x")), cert, "a.conf:3: rtmps.key: KEY has a passphrase, which nobody could type in"},
-		{"too large", bytes.Repeat([]byte("x"), fileBytesMax+1), cert, "a.conf:3: rtmps.key: KEY is larger than 1048576 bytes"},
+		{"no cert", key, nil, "ATCERT: stat CERT: no such file or directory; a pair for a test is made by: openssl"},
+		{"no key", nil, cert, "ATKEY: stat KEY: no such file or directory; a pair for a test is made by: openssl"},
+		{"mixed up", cert, key, "ATCERT: CERT holds no PEM certificate, but a private key: key and cert may"},
+		{"cert twice", cert, cert, "ATKEY: KEY holds no PEM private key, but a certificate: key and cert may"},
+		{"empty cert", key, []byte{}, "ATCERT: CERT holds no PEM certificate"},
+		{"empty key", []byte{}, cert, "ATKEY: KEY holds no PEM private key"},
+		{"not of each other", otherKey, cert, "ATCERT: CERT with key KEY: private key does not match public key"},
+		{"broken key", block("PRIVATE KEY", []byte("x")), cert, "ATCERT: CERT with key KEY: failed to parse private key"},
+		{"broken cert", key, block("CERTIFICATE", []byte("x")), "ATCERT: CERT with key KEY: x509: "},
+		{"passphrase", block("ENCRYPTED PRIVATE KEY", []byte("x")), cert, "ATKEY: KEY has a passphrase"},
+		{"too large", bytes.Repeat([]byte("x"), fileBytesMax+1), cert, "ATKEY: KEY is larger than 1048576 bytes"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			f := files(t)
@@ -103,7 +103,7 @@ func TestLoad(t *testing.T) {
 				}
 				return
 			}
-			want := strings.NewReplacer("KEY", f.Key, "CERT", f.Cert).Replace(tc.want)
+			want := strings.NewReplacer("ATKEY", f.KeyAt, "ATCERT", f.CertAt, "KEY", f.Key, "CERT", f.Cert).Replace(tc.want)
 			if err == nil || !strings.HasPrefix(err.Error(), want) {
 				t.Errorf("%v\nwant %s", err, want)
 			}

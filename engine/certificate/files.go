@@ -49,8 +49,8 @@ func (f Files) Load() (*tls.Certificate, error) {
 	case !hasCert.certificate:
 		return nil, fmt.Errorf("%s: %s holds no PEM certificate%s", f.CertAt, f.Cert, hasCert.instead())
 	case hasKey.locked:
-		return nil, fmt.Errorf("%s: %s has a passphrase, which nobody could type in: take it off with `openssl pkey -in %s -out NEW`",
-			f.KeyAt, f.Key, f.Key)
+		return nil, fmt.Errorf("%s: %s has a passphrase, which nobody could type in: take it off with "+
+			"`openssl pkey -in %s -out NEW`", f.KeyAt, f.Key, f.Key)
 	case !hasKey.key:
 		return nil, fmt.Errorf("%s: %s holds no PEM private key%s", f.KeyAt, f.Key, hasKey.instead())
 	}
@@ -67,8 +67,9 @@ func (f Files) howTo(err error) string {
 	if !errors.Is(err, fs.ErrNotExist) {
 		return ""
 	}
-	return fmt.Sprintf("; a pair for a test is made by: openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes "+
-		"-days 365 -subj /CN=localhost -addext subjectAltName=DNS:localhost,IP:127.0.0.1 -keyout %s -out %s", f.Key, f.Cert)
+	return fmt.Sprintf("; a pair for a test is made by: openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 "+
+		"-nodes -days 365 -subj /CN=localhost -addext subjectAltName=DNS:localhost,IP:127.0.0.1 -keyout %s -out %s",
+		f.Key, f.Cert)
 }
 
 // read returns the content of a regular file.

@@ -25,8 +25,8 @@ func gortmpDial(t *testing.T, s *server, stream string, publish bool) *gortmplib
 	if err != nil {
 		t.Fatal(err)
 	}
-	u.Fragment = stream                                                                                // gortmplib's place for the stream name
-	c := &gortmplib.Client{URL: u, Publish: publish, TLSConfig: &tls.Config{InsecureSkipVerify: true}} //nolint:gosec // a test's
+	u.Fragment = stream // gortmplib's place for the stream name
+	c := &gortmplib.Client{URL: u, Publish: publish, TLSConfig: &tls.Config{InsecureSkipVerify: true}}
 	ctx, cancel := context.WithTimeout(context.Background(), joinWithin)
 	defer cancel()
 	if err := c.Initialize(ctx); err != nil {

@@ -69,7 +69,9 @@ func startServer(t *testing.T, s settings) *server {
 	t.Helper()
 	dir := t.TempDir()
 	port := freePort(t)
-	srv := &server{scheme: "rtmp", port: port, conf: filepath.Join(dir, "srsd.conf"), pidFile: filepath.Join(dir, "srsd.pid")}
+	srv := &server{
+		scheme: "rtmp", port: port, conf: filepath.Join(dir, "srsd.conf"), pidFile: filepath.Join(dir, "srsd.pid"),
+	}
 	writeFile(t, srv.conf, s.conf(port, srv.pidFile))
 	srv.process = startProcess(t, serverBinary, "-c", srv.conf)
 	if !eventually(readyWithin, func() bool { return srv.accepts() || !srv.running() }) || !srv.running() {

@@ -151,7 +151,7 @@ func tlsPair(t testing.TB, version uint16, early string) (server, client end) {
 		corked.cork = &cork{} // so that the server finds both in one read
 	}
 	c := NewTLS(corked, tls.Client, &tls.Config{
-		InsecureSkipVerify: true, DynamicRecordSizingDisabled: true, //nolint:gosec // a test's
+		InsecureSkipVerify: true, DynamicRecordSizingDisabled: true,
 	})
 	done := make(chan error, 1)
 	go func() {

@@ -143,7 +143,9 @@ func splitAVC(_ *testing.T, e *elementary, out []byte) {
 func splitHEVC(_ *testing.T, e *elementary, out []byte) {
 	kind := func(k byte) func([]byte) bool { return func(n []byte) bool { return n[0]>>1&0x3f == k } }
 	nalus := splitNALUs(e, out, kind(35))
-	e.codec = &codecs.H265{VPS: firstUnit(nalus, kind(32)), SPS: firstUnit(nalus, kind(33)), PPS: firstUnit(nalus, kind(34))}
+	e.codec = &codecs.H265{
+		VPS: firstUnit(nalus, kind(32)), SPS: firstUnit(nalus, kind(33)), PPS: firstUnit(nalus, kind(34)),
+	}
 }
 
 // splitIVF takes an IVF file apart.

@@ -125,8 +125,13 @@ func lengths(t *testing.T, g *group) {
 		for _, lie := range []raw{
 			{amfString, 0xff, 0xff, 'a', 'b', 'c'},
 			{amfLongString, 0xff, 0xff, 0xff, 0xff, 'a'},
-			{amfString, 0}, {amfString}, {amfNumber, 1, 2}, {amfBoolean},
-			{amfObject, 0xff, 0xff, 'a'}, {amfObject, 0}, {amfObject},
+			{amfString, 0},
+			{amfString},
+			{amfNumber, 1, 2},
+			{amfBoolean},
+			{amfObject, 0xff, 0xff, 'a'},
+			{amfObject, 0},
+			{amfObject},
 		} {
 			g.refusesConnect(t, command("connect", 1, lie), "reason=protocol-error")
 		}
@@ -236,7 +241,9 @@ func connectTexts(t *testing.T, g *group) {
 			from := g.mark()
 			p := g.shaken(t)
 			_ = p.send(command("connect", 1, object{
-				{"app", text[:min(len(text), 100)]}, {"tcUrl", g.tcURL("live")}, {"flashVer", text},
+				{"app", text[:min(len(text), 100)]},
+				{"tcUrl", g.tcURL("live")},
+				{"flashVer", text},
 				{"pageUrl", text[:min(len(text), 2000)]},
 			}))
 			p.mustHear(t, 0, "NetConnection.Connect.Success")

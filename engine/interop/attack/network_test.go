@@ -269,3 +269,40 @@ func rushes(t *testing.T, g *group) {
 		}
 	})
 }
+
+// TestAddressLimits: H10's other half. The default exempts this machine, so that has to go.
+func TestAddressLimits(t *testing.T) {
+	g := newGroup(t, settings{root: "limits { connect_rate_per_ip 50; connect_burst_per_ip 100; exempt 192.0.2.1; }"})
+	g.attack(t, "H17 more connections than the rate of an address", func(t *testing.T) {
+		from, begin := g.mark(), time.Now()
+		served, n := 0, 600
+		for range n {
+			p, err := g.tryDial()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if p.shake() == nil {
+				served++
+			}
+			p.close()
+		}
+		allowed := 100 + int(50*time.Since(begin)/time.Second) + 1
+		if served > allowed || served == 0 {
+			t.Errorf("%d of %d were served within %v, want %d at most", served, n, time.Since(begin), allowed)
+		}
+		if lines := len(g.since(from, "connect_rate_per_ip")); lines == 0 || lines > 2+int(time.Since(begin)/(10*time.Second)) {
+			t.Errorf("%d lines about refused connections, want one per 10 s", lines)
+		}
+		if !eventually(answerWithin, func() bool {
+			p, err := g.tryDial()
+			if err != nil {
+				return false
+			}
+			defer p.close()
+			return p.shake() == nil
+		}) {
+			t.Error("nobody is served after the flood")
+		}
+		t.Logf("%d of %d were served", served, n)
+	})
+}

@@ -7,7 +7,6 @@ package amf0
 import (
 	"bytes"
 	"errors"
-	"runtime"
 	"strings"
 	"testing"
 )
@@ -90,15 +89,4 @@ func TestAllocsNestedLies(t *testing.T) {
 	if limit := uint64(3 * MemoryFactorDefault * len(in)); got > limit {
 		t.Errorf("%d bytes allocated, want <= %d", got, limit)
 	}
-}
-
-// allocatedBytes returns the average of what runs of f allocate.
-func allocatedBytes(runs uint64, f func()) uint64 {
-	var before, after runtime.MemStats
-	runtime.ReadMemStats(&before)
-	for range runs {
-		f()
-	}
-	runtime.ReadMemStats(&after)
-	return (after.TotalAlloc - before.TotalAlloc) / runs
 }

@@ -5,6 +5,7 @@ package amf0
 import (
 	"bytes"
 	"errors"
+	"runtime"
 	"strings"
 	"testing"
 )
@@ -71,4 +72,15 @@ func appendAll(values []Value) []byte {
 		b = Append(b, v)
 	}
 	return b
+}
+
+// allocatedBytes returns the average of what runs of f allocate.
+func allocatedBytes(runs uint64, f func()) uint64 {
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	for range runs {
+		f()
+	}
+	runtime.ReadMemStats(&after)
+	return (after.TotalAlloc - before.TotalAlloc) / runs
 }

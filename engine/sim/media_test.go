@@ -14,6 +14,7 @@ import (
 // media is what an encoder sends.
 type media struct {
 	clock        int64
+	sent         int64 // clock of the last frame; gaps over 10 s would be corrected
 	frame, gop   int
 	hasAudio     bool
 	hasVideo     bool
@@ -31,7 +32,7 @@ func (m *media) begin(w *world) {
 		hasAudio: !w.chance(5), headers: !w.chance(4), enhanced: w.chance(4), large: w.chance(4),
 		everyMs: pick(w, 20, 40, 40, 100), csidA: pick(w, uint32(4), 8, 64, 400), csidV: pick(w, uint32(6), 9, 63, 5000),
 	}
-	m.hasVideo = !m.hasAudio || !w.chance(5)
+	m.hasVideo, m.sent = !m.hasAudio || !w.chance(5), m.clock
 }
 
 // payload makes bytes that no other message has, and that say what they are.
@@ -96,6 +97,9 @@ func (cl *client) produce() {
 	if m.loose = cl.vhost.Play.TimeJitter == conf.JitterOff; m.loose && w.chance(60) {
 		m.clock = int64(w.rng.Uint32())
 	}
+	if !m.loose {
+		m.clock = min(m.clock, m.sent+9000)
+	}
 	pause := m.everyMs
 	switch w.between(0, 250) {
 	case 0:
@@ -153,6 +157,9 @@ func (cl *client) frames() {
 		early := int64(w.between(0, 25)) * int64(w.between(0, 1))
 		early = min(early, m.clock)
 		a = cl.out.pieces(m.csidA, msg.TypeAudio, uint32(m.clock-early), w.payload([]byte{0xaf, 1}, w.between(8, 400)))
+	}
+	if len(v)+len(a) > 0 {
+		m.sent = m.clock
 	}
 	mixed := w.chance(3)
 	for len(v)+len(a) > 0 {

@@ -36,6 +36,7 @@ type published struct {
 	newest      [trackCount]int // headers that it needs: indices, -1 is none
 	before      int64           // bytes of payload before it
 	publisher   int             // how many there were before its
+	at          int64           // when it came, ns
 }
 
 // reference is a server that thinks in whole messages: it keeps all of them for ever.
@@ -178,6 +179,18 @@ func classify(p *published) bool {
 	return true
 }
 
+// what is for traces.
+func (p *published) what() string {
+	what := []string{"audio on ", "video on ", "metadata on "}[p.track]
+	switch {
+	case p.key:
+		return "key " + what
+	case p.header && p.track != data:
+		return "header " + what
+	}
+	return what
+}
+
 func (s *refStream) commit(p published) {
 	if !classify(&p) {
 		return
@@ -186,8 +199,8 @@ func (s *refStream) commit(p published) {
 		bytes.Equal(s.list[old].payload, p.payload) {
 		return
 	}
-	s.ref.w.trace.add(s.ref.w.now, "message "+s.name, -1, len(s.list))
-	p.newest, p.before, p.publisher = s.newest, s.bytes, s.epoch
+	s.ref.w.trace.add(s.ref.w.now, p.what()+s.name, -1, len(s.list))
+	p.newest, p.before, p.publisher, p.at = s.newest, s.bytes, s.epoch, s.ref.w.now
 	s.bytes += int64(len(p.payload))
 	i := len(s.list)
 	if p.track != data {

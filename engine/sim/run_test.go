@@ -130,11 +130,13 @@ func (j *judge) complete() {
 
 // run is what one play command leads to: what its client has got, and may get.
 type run struct {
-	c     *conn
-	s     *refStream
-	next  int // index of the first message that is not accounted for
-	ended bool
-	grace int // messages that were begun already, and may come all the same
+	c      *conn
+	s      *refStream
+	next   int // index of the first message that is not accounted for
+	sure   int // the same, counting only audio and video that came
+	ended  bool
+	grace  int  // messages that were begun already, and may come all the same
+	midway bool // one was for sure
 
 	off     [trackCount]bool
 	missTo  [trackCount]int  // up to here messages of a track that was off may be missing
@@ -145,6 +147,7 @@ type run struct {
 	reset   int64            // the same, since the wait may have begun anew
 	headers [trackCount]int  // index of the newest header received
 	renewed [trackCount]bool // came since the last frame
+	came    map[string]bool  // headers that came, in turn or not
 	leads   [trackCount]int  // copies of headers that may come out of turn
 	jumped  bool             // moved forward since the last frame
 	vague   bool             // whether there was a GOP to begin with hangs on a few bytes
@@ -156,12 +159,13 @@ type run struct {
 }
 
 func newRun(c *conn, s *refStream) *run {
-	r := &run{c: c, s: s, next: s.gop, vague: s.vague, omitted: -1, reset: -1, lastTs: -1, begin: -1}
+	r := &run{c: c, s: s, next: s.gop, vague: s.vague, came: map[string]bool{}, omitted: -1, reset: -1, lastTs: -1, begin: -1}
 	r.headers = [trackCount]int{-1, -1, -1}
 	r.tracks = [trackCount]int64{-1, -1, -1}
 	if s.gop < 0 {
 		r.next, r.waiting = len(s.list), true
 	}
+	r.sure = r.next
 	r.lead()
 	s.runs = append(s.runs, r)
 	c.judge.runs = append(c.judge.runs, r)
@@ -178,9 +182,7 @@ func (r *run) lead() {
 // end is the client's leaving, or the end of its duration.
 func (r *run) end() {
 	r.ended = true
-	if r.c.pressed || r.c.judge.in.midway() {
-		r.grace = 1
-	}
+	r.grace, r.midway = 1, r.c.judge.in.midway()
 	r.s.runs = slices.DeleteFunc(r.s.runs, func(o *run) bool { return o == r })
 	r.s.ref.release(r.s)
 }
@@ -189,6 +191,9 @@ func (r *run) end() {
 func (r *run) strict() bool {
 	return !r.c.pressed && r.s.vhost.Play.SendMinIntervalMs == 0
 }
+
+// underWay says whether what comes may have been begun before the client changed its mind.
+func (r *run) underWay() bool { return r.grace > 0 && (r.midway || r.c.pressed) }
 
 // publisherCame: whoever has everything begins anew with a keyframe.
 func (r *run) publisherCame() {
@@ -204,9 +209,7 @@ func (r *run) receive(track int, on bool) {
 	if on == !r.off[track] {
 		return
 	}
-	if r.c.pressed || r.c.judge.in.midway() {
-		r.grace = 1
-	}
+	r.grace, r.midway = 1, r.c.judge.in.midway()
 	r.off[track] = !on
 	if !on {
 		r.missTo[track] = 1 << 40
@@ -240,12 +243,12 @@ func (r *run) message(m *message) {
 	i := r.find(track, m.body)
 	r.c.w.trace.add(r.c.w.now, "gets "+[]string{"audio", "video", "data"}[track], r.c.id, i)
 	switch {
-	case probe.header && (i < 0 || !r.reaches(i)):
+	case probe.header && (i < 0 || !r.reaches(i) || i > r.next && r.leads[track] > 0):
 		r.headerOutOfTurn(track, m.body)
 	case i < 0:
 		r.fail("%d bytes of type %d that were never published, or not here: they are message %d, and %d is next",
 			len(m.body), m.kind, r.before(m.body), r.next)
-	case r.ended && r.grace == 0 && !r.c.reading:
+	case r.ended && !r.underWay() && !r.c.reading:
 		r.fail("message %d after the end", i)
 	case r.c.judge.paused && !probe.header:
 		r.fail("message %d in a pause", i)
@@ -254,6 +257,9 @@ func (r *run) message(m *message) {
 		r.headers[track], r.renewed[track] = i, true
 	default:
 		r.frame(i, &r.s.list[i], m.time)
+	}
+	if probe.header {
+		r.came[string(m.body)] = true
 	}
 	if r.ended && !probe.header && !r.c.reading {
 		r.grace = 0
@@ -294,10 +300,10 @@ func (r *run) headerOutOfTurn(track int, payload []byte) {
 		if p.track != track || !p.header || !bytes.Equal(p.payload, payload) {
 			continue
 		}
-		if i < r.headers[track] && r.strict() {
+		if i < r.headers[track] && r.strict() && !r.c.reading {
 			r.fail("header %d after header %d", i, r.headers[track])
 		}
-		if r.leads[track]--; r.leads[track] < 0 && r.strict() {
+		if r.leads[track]--; r.leads[track] < 0 && r.strict() && !r.c.reading {
 			r.fail("header %d comes once more, out of turn", i)
 		}
 		r.headers[track], r.renewed[track] = max(i, r.headers[track]), true
@@ -310,10 +316,10 @@ func (r *run) headerOutOfTurn(track int, payload []byte) {
 func (r *run) frame(i int, p *published, ts uint32) {
 	r.account(i, true)
 	if r.off[p.track] && !r.c.reading {
-		if r.grace--; r.grace < 0 {
+		if !r.underWay() {
 			r.fail("frame %d of a track that is turned off", i)
 		}
-		r.grace = max(r.grace, 0)
+		r.grace = 0
 	}
 	if p.track == video && r.waiting {
 		late := r.omitted >= 0 && p.time-r.omitted >= 10_000 || r.s.vhost.Play.TimeJitter == conf.JitterOff
@@ -322,9 +328,11 @@ func (r *run) frame(i int, p *published, ts uint32) {
 			r.maybe, r.epoch = true, r.s.epoch // what was there when the newest publisher came is over soon
 		case r.c.reading: // perhaps from before the command that made it wait
 			r.maybe = r.maybe || p.key
-		case p.key, r.maybe, late:
+		case p.key && r.underWay(): // perhaps under way already when video was turned off and on
+			r.maybe, r.epoch, r.grace = true, 0, 0
+		case p.key, r.maybe, late && !r.underWay():
 			r.waiting, r.maybe = false, false
-		case r.grace == 0:
+		case !r.underWay():
 			r.fail("frame %d is no keyframe, and one was to come first", i)
 		default:
 			r.grace = 0 // that one was under way; the wait goes on
@@ -333,14 +341,14 @@ func (r *run) frame(i int, p *published, ts uint32) {
 	for t, newest := range p.newest {
 		switch {
 		case t != data && t != p.track, newest < 0, i < r.missTo[t]:
-		case r.headers[t] < newest:
+		case r.headers[t] < newest && !r.has(newest):
 			r.fail("frame %d needs header %d of track %d, the player has %d", i, newest, t, r.headers[t])
 		case r.jumped && !r.renewed[t]:
 			r.fail("frame %d is the first after a move, without its header of track %d", i, t)
 		}
 	}
 	r.time(i, p, int64(ts))
-	r.jumped, r.renewed = false, [trackCount]bool{}
+	r.jumped, r.renewed, r.sure = false, [trackCount]bool{}, i+1
 }
 
 // account goes over what lies before message end: all of it must have come, or have a reason
@@ -350,10 +358,12 @@ func (r *run) account(end int, comes bool) {
 		if r.mayMiss(k) || r.jumped {
 			continue
 		}
-		if !r.mayMove(r.next) { // the server counts from where it stands, even if it would leave that out
+		// The server counts from where it stands, even if it would leave that out, and headers that
+		// came may have been copies.
+		if !r.mayMove(r.sure) {
 			p := &r.s.list[k]
-			r.fail("message %d (track %d, key %v, header %v) is missing before %d; it is at %d ms, the stream at %d",
-				k, p.track, p.key, p.header, end, p.time, r.s.head)
+			r.fail("message %d (track %d, key %v, header %v) is missing before %d; it is at %d ms, the stream at %d, %d bytes on",
+				k, p.track, p.key, p.header, end, p.time, r.s.head, r.s.bytes-p.before)
 			return
 		}
 		r.move()
@@ -377,7 +387,7 @@ func (r *run) move() {
 func (r *run) mayMiss(k int) bool {
 	p := &r.s.list[k]
 	switch {
-	case r.off[p.track], k < r.missTo[p.track]:
+	case r.off[p.track], k < r.missTo[p.track], p.header && r.came[string(p.payload)]:
 		return true
 	case p.track == video && !p.header && !p.key && r.waiting && (!r.maybe || p.publisher >= r.epoch || r.c.reading):
 		if r.omitted < 0 {
@@ -392,18 +402,25 @@ func (r *run) mayMiss(k int) bool {
 	return false
 }
 
+// has says whether the newest header that came is header k, or a copy that looks the same.
+func (r *run) has(k int) bool {
+	p := &r.s.list[k]
+	newest := r.headers[p.track]
+	return newest >= 0 && bytes.Equal(r.s.list[newest].payload, p.payload)
+}
+
 // mayMove says whether a player who lacks message k is so far behind that it is moved forward.
 func (r *run) mayMove(k int) bool {
 	if r.vague {
 		return true
 	}
-	if r.strict() {
-		return false
-	}
 	p := &r.s.list[k]
 	v := &r.s.vhost.Play
 	from := r.s.list[max(k-1, 0)].before // the rest of the message before it may have been copied
 	behind := r.s.bytes - from
+	if r.strict() && r.c.w.now-p.at < v.QueueLengthMs*ms/2 {
+		return false // else a server that is late finds it behind when the encoder's clock jumps
+	}
 	return v.TimeJitter == conf.JitterOff || r.s.head-p.time > v.QueueLengthMs ||
 		behind > r.c.w.scene.config.Budgets.StreamBytes*8/10 // all beyond 7/8 go when one is beyond it
 }

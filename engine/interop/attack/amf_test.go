@@ -250,7 +250,8 @@ func connectTexts(t *testing.T, g *group) {
 			p.close()
 			g.left(t, p)
 			for _, line := range g.since(from) {
-				if lineForm.FindString(line) == "" || strings.ContainsAny(line, "\x1b\x07\r\x00") || strings.Contains(line, "\u202e") {
+				if lineForm.FindString(line) == "" || strings.ContainsAny(line, "\x1b\x07\r\x00") ||
+					strings.Contains(line, "\u202e") {
 					t.Errorf("log line %q", line)
 				}
 				if len(line) > longest {

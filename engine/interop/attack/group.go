@@ -167,7 +167,9 @@ func (g *group) finish(t *testing.T) {
 	}
 	g.back(t)
 	now := g.gauge(t)
-	want := gauges{"connections": 1 + controlPlayers, "streams": 1, "publishers": 1, "players": controlPlayers, "panics": 0}
+	want := gauges{
+		"connections": 1 + controlPlayers, "streams": 1, "publishers": 1, "players": controlPlayers, "panics": 0,
+	}
 	for name, n := range want {
 		if now[name] != n {
 			t.Errorf("%s=%d after the group, want %d", name, now[name], n)

@@ -54,7 +54,9 @@ func versions(t *testing.T, g *group) {
 	}
 	g.attack(t, "H03 no RTMP", func(t *testing.T) {
 		clientHello := append([]byte{0x16, 3, 1, 2, 0, 1, 0, 1, 0xfc, 3, 3}, make([]byte, 512)...)
-		for _, hello := range [][]byte{c0c1(0), c0c1(6), c0c1(0xff), []byte("GET / HTTP/1.1\r\nHost: x\r\n\r\n"), clientHello} {
+		for _, hello := range [][]byte{
+			c0c1(0), c0c1(6), c0c1(0xff), []byte("GET / HTTP/1.1\r\nHost: x\r\n\r\n"), clientHello,
+		} {
 			refused(t, hello)
 		}
 	})
@@ -195,7 +197,8 @@ func urgent(t *testing.T, p *peer) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if e := c.Control(func(fd uintptr) { err = syscall.Sendto(int(fd), []byte{'!'}, syscall.MSG_OOB, nil) }); e != nil || err != nil {
+	urgent := func(fd uintptr) { err = syscall.Sendto(int(fd), []byte{'!'}, syscall.MSG_OOB, nil) }
+	if e := c.Control(urgent); e != nil || err != nil {
 		t.Fatal(e, err)
 	}
 }

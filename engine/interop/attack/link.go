@@ -136,7 +136,8 @@ func plain(t *testing.T, name string) {
 		}
 		copy(request.name[:], name)
 		request.data = unsafe.Pointer(&value)
-		if _, _, errno := syscall.Syscall(syscall.SYS_IOCTL, uintptr(fd), siocEthtool, uintptr(unsafe.Pointer(&request))); errno != 0 {
+		_, _, errno := syscall.Syscall(syscall.SYS_IOCTL, uintptr(fd), siocEthtool, uintptr(unsafe.Pointer(&request)))
+		if errno != 0 {
 			t.Errorf("ethtool %#x: %v", command, errno)
 		}
 		runtime.KeepAlive(&value)

@@ -77,6 +77,6 @@ func TestLink(t *testing.T) {
 		}
 		t.Logf("the player is gone after %v", time.Since(begin))
 		g.left(t, p.peer, "reason=publish-timeout", "[WARN]")
-		g.left(t, player.peer, "[WARN]", "reason=timed-out")
+		g.left(t, player.peer, "[WARN]", "reason=too-slow", "takes no data")
 	})
 }

@@ -60,7 +60,16 @@ func (v *viewer) sawFrame(number uint64) bool {
 func brokenPayloads(t *testing.T, g *group) {
 	g.attack(t, "P01 audio and video of a few bytes", func(t *testing.T) {
 		var all []message
-		for _, body := range [][]byte{{}, {0x17}, {0x27}, {0xaf}, {0x17, 0}, {0xaf, 0}, {0x17, 1, 0, 0}, {0xff, 0xff, 0xff, 0xff}} {
+		for _, body := range [][]byte{
+			{},
+			{0x17},
+			{0x27},
+			{0xaf},
+			{0x17, 0},
+			{0xaf, 0},
+			{0x17, 1, 0, 0},
+			{0xff, 0xff, 0xff, 0xff},
+		} {
 			all = append(all, video(5, body), audio(5, body))
 		}
 		g.relays(t, "p01", all...)
@@ -80,7 +89,9 @@ func brokenPayloads(t *testing.T, g *group) {
 }
 
 func brokenHeaders(t *testing.T, g *group) {
-	hevc := append([]byte{0x1c, 0, 0, 0, 0, 1, 1, 0x60, 0, 0, 0, 0xb0, 0, 0, 0, 0, 0, 0x5d, 0xf0, 0, 0xfc, 0xfd, 0xf8, 0xf8, 0, 0, 0x0f},
+	hevc := append([]byte{
+		0x1c, 0, 0, 0, 0, 1, 1, 0x60, 0, 0, 0, 0xb0, 0, 0, 0, 0, 0, 0x5d, 0xf0, 0, 0xfc, 0xfd, 0xf8, 0xf8, 0, 0, 0x0f,
+	},
 		3, 0x20, 0, 1, 0, 4, 0x40, 1, 0x0c, 1, 0x21, 0, 1, 0, 2, 0x42, 1, 0x22, 0, 1, 0, 2, 0x44, 1)
 	g.attack(t, "P02 sequence headers cut at every byte", func(t *testing.T) {
 		var all []message
@@ -106,7 +117,15 @@ func brokenHeaders(t *testing.T, g *group) {
 	})
 	g.attack(t, "P06 AAC configurations", func(t *testing.T) {
 		var all []message
-		for _, config := range [][]byte{{}, {0x12}, {0x17, 0x80}, {0x12, 0x00}, {0xff, 0xff}, {0, 0}, {0xf8, 0xff, 0xff, 0xff}} {
+		for _, config := range [][]byte{
+			{},
+			{0x12},
+			{0x17, 0x80},
+			{0x12, 0x00},
+			{0xff, 0xff},
+			{0, 0},
+			{0xf8, 0xff, 0xff, 0xff},
+		} {
 			all = append(all, audio(5, append([]byte{0xaf, 0}, config...)), audio(6, audioFrame(0)))
 		}
 		g.relays(t, "p06", all...)
@@ -280,7 +299,10 @@ func (p *peer) hasSaid(want []string) bool {
 // tag is an FLV tag with its back link.
 func tag(typ byte, timeMs uint32, body []byte) []byte {
 	n := len(body)
-	b := []byte{typ, byte(n >> 16), byte(n >> 8), byte(n), byte(timeMs >> 16), byte(timeMs >> 8), byte(timeMs), byte(timeMs >> 24), 0, 0, 0}
+	b := []byte{
+		typ, byte(n >> 16), byte(n >> 8), byte(n),
+		byte(timeMs >> 16), byte(timeMs >> 8), byte(timeMs), byte(timeMs >> 24), 0, 0, 0,
+	}
 	return binary.BigEndian.AppendUint32(append(b, body...), uint32(11+n))
 }
 
@@ -400,7 +422,8 @@ func heavy(t *testing.T, g *group) {
 		if err := q.expectS0S1S2(nil); err != nil {
 			t.Fatal(err)
 		}
-		_ = q.send(connectCommand("live", g.tcURL("live")), command("createStream", 2, nil), streamCommand("play", 0, nil, "p16"))
+		_ = q.send(connectCommand("live", g.tcURL("live")), command("createStream", 2, nil),
+			streamCommand("play", 0, nil, "p16"))
 	}
 	frames := scaled(60, 3)
 	for n := range frames {

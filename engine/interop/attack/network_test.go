@@ -73,7 +73,8 @@ func suddenEnds(t *testing.T, g *group) {
 			now = g.gauge(t)
 			return now["players"] == controlPlayers && now["slabs"] <= before+8
 		}) {
-			t.Errorf("%d players, %d slabs after they were reset, %d before, %d in between", now["players"], now["slabs"], before, held)
+			t.Errorf("%d players, %d slabs after they were reset, %d before, %d in between",
+				now["players"], now["slabs"], before, held)
 		}
 		if d := time.Since(begin); d > 2*time.Second { // two summary lines make half a second of it
 			t.Errorf("it took %v", d)
@@ -290,7 +291,8 @@ func TestAddressLimits(t *testing.T) {
 		if served > allowed || served == 0 {
 			t.Errorf("%d of %d were served within %v, want %d at most", served, n, time.Since(begin), allowed)
 		}
-		if lines := len(g.since(from, "connect_rate_per_ip")); lines == 0 || lines > 2+int(time.Since(begin)/(10*time.Second)) {
+		most := 2 + int(time.Since(begin)/(10*time.Second))
+		if lines := len(g.since(from, "connect_rate_per_ip")); lines == 0 || lines > most {
 			t.Errorf("%d lines about refused connections, want one per 10 s", lines)
 		}
 		if !eventually(answerWithin, func() bool {

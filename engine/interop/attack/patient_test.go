@@ -133,7 +133,8 @@ func slowPlayers(t *testing.T, g *group) {
 			if err := p.expectS0S1S2(nil); err != nil {
 				t.Fatal(err)
 			}
-			_ = p.send(connectCommand("live", g.tcURL("live")), command("createStream", 2, nil), streamCommand("play", 0, nil, "n01"))
+			_ = p.send(connectCommand("live", g.tcURL("live")), command("createStream", 2, nil),
+				streamCommand("play", 0, nil, "n01"))
 			stuck = append(stuck, p)
 		}
 		const stall = 30 * time.Second // conf/limits.go; the kernels take for a few seconds before
@@ -151,9 +152,7 @@ func slowPlayers(t *testing.T, g *group) {
 		}
 		t.Logf("all gone after %v, %d KB more memory", time.Since(begin), most-before)
 		for _, p := range stuck {
-			// The kernel's limit, which counts from the first byte that was not acknowledged, is met
-			// before srsd's, which counts from the last one that the kernel took.
-			g.left(t, p, "reason=timed-out", "takes no data", "[WARN]")
+			g.left(t, p, "reason=too-slow", "takes no data", "[WARN]")
 		}
 		if grown := most - before; grown > 32<<10+idle*64 { // the log of 30 s, and some KB each
 			t.Errorf("memory grew by %d KB", grown)

@@ -4,6 +4,7 @@ package attack
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -174,28 +175,30 @@ func (p *peer) setChunkSize(n int) error {
 	return err
 }
 
+var errOpen = errors.New("open")
+
 // hears waits until the server has said text in a command or data message, after the first
-// from messages. It returns how many there are up to that one.
-func (p *peer) hears(from int, text string) (int, error) {
-	at := -1
+// from messages.
+func (p *peer) hears(from int, text string) error {
+	found := false
 	ok := eventually(answerWithin, func() bool {
 		p.mu.Lock()
 		defer p.mu.Unlock()
 		for i := from; i < len(p.said); i++ {
 			if strings.Contains(p.said[i], text) {
-				at = i + 1
+				found = true
 				return true
 			}
 		}
 		return p.err != nil
 	})
-	if at < 0 {
+	if !found {
 		p.mu.Lock()
 		defer p.mu.Unlock()
-		return 0, fmt.Errorf("server does not say %q (connection: %v, waited long enough: %v); it said %q",
-			text, p.err, !ok, p.said[min(from, len(p.said)):])
+		return fmt.Errorf("server does not say %q (connection: %w, waited long enough: %v); it said %q",
+			text, cmp.Or(p.err, errOpen), !ok, p.said[min(from, len(p.said)):])
 	}
-	return at, nil
+	return nil
 }
 
 // heard is how many command and data messages have come.
@@ -207,7 +210,7 @@ func (p *peer) heard() int {
 
 func (p *peer) mustHear(t *testing.T, from int, text string) {
 	t.Helper()
-	if _, err := p.hears(from, text); err != nil {
+	if err := p.hears(from, text); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -298,7 +301,7 @@ func (p *peer) connect(tcURL string) error {
 	if err := p.send(connectCommand(app, tcURL)); err != nil {
 		return err
 	}
-	_, err := p.hears(0, "NetConnection.Connect.Success")
+	err := p.hears(0, "NetConnection.Connect.Success")
 	return err
 }
 
@@ -318,7 +321,7 @@ func (p *peer) publishes(name string) error {
 	if err := p.send(command("createStream", 2, nil), streamCommand("publish", 3, nil, name, "live")); err != nil {
 		return err
 	}
-	_, err := p.hears(from, "NetStream.Publish.Start")
+	err := p.hears(from, "NetStream.Publish.Start")
 	return err
 }
 
@@ -328,7 +331,7 @@ func (p *peer) plays(name string) error {
 	if err := p.send(command("createStream", 2, nil), streamCommand("play", 0, nil, name, -2000)); err != nil {
 		return err
 	}
-	_, err := p.hears(from, "NetStream.Play.Start")
+	err := p.hears(from, "NetStream.Play.Start")
 	return err
 }
 

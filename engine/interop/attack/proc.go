@@ -103,7 +103,7 @@ func (s *server) gauge(t *testing.T) gauges {
 func (s *server) goroutines(t *testing.T) map[string]int {
 	t.Helper()
 	s.signal(t, syscall.SIGABRT)
-	s.exits(t, answerWithin)
+	s.exits(t)
 	count := map[string]int{}
 	for _, line := range s.since(0) {
 		by, ok := strings.CutPrefix(line, "created by ")

@@ -102,7 +102,7 @@ func tooManyConnections(t *testing.T) {
 		srv := &server{}
 		srv.configure(t, s, "127.0.0.1:1")
 		srv.begin(t, s)
-		code, _ := srv.exits(t, answerWithin)
+		code, _ := srv.exits(t)
 		if want := fmt.Sprintf("ulimit -n %d", s.maxConn+128+1); code == 0 || srv.count(want, "max_connections") != 1 {
 			t.Errorf("exit code %d, output %q; want a failure that says %q", code, srv.since(0), want)
 		}
@@ -181,7 +181,8 @@ func tooManySockets(t *testing.T) {
 func limitFiles(pid int, files uint64) error {
 	const nofile = 7
 	limit := syscall.Rlimit{Cur: files, Max: 1 << 14}
-	_, _, errno := syscall.RawSyscall6(syscall.SYS_PRLIMIT64, uintptr(pid), nofile, uintptr(unsafe.Pointer(&limit)), 0, 0, 0)
+	_, _, errno := syscall.RawSyscall6(syscall.SYS_PRLIMIT64,
+		uintptr(pid), nofile, uintptr(unsafe.Pointer(&limit)), 0, 0, 0)
 	if errno != 0 {
 		return errno
 	}
@@ -341,7 +342,7 @@ func diskFull(t *testing.T) {
 	}
 	w.check(t, begin)
 	s.signal(t, syscall.SIGTERM)
-	if code, d := s.exits(t, answerWithin); code != 0 || d > 3*time.Second {
+	if code, d := s.exits(t); code != 0 || d > 3*time.Second {
 		t.Errorf("exit code %d after %v", code, d)
 	}
 }
@@ -387,7 +388,7 @@ func silentConsole(t *testing.T) {
 	flood()
 	w.check(t, begin)
 	s.signal(t, syscall.SIGTERM)
-	if code, d := s.exits(t, answerWithin); code != 0 || d > 3*time.Second {
+	if code, d := s.exits(t); code != 0 || d > 3*time.Second {
 		t.Errorf("exit code %d after %v", code, d)
 	}
 }
@@ -397,7 +398,7 @@ func pidFile(t *testing.T) {
 	other := func() (int, []string) {
 		second := &server{conf: s.conf}
 		second.begin(t, settings{})
-		code, _ := second.exits(t, answerWithin)
+		code, _ := second.exits(t)
 		return code, second.since(0)
 	}
 	file := filepath.Join(filepath.Dir(s.conf), "srsd.pid")

@@ -77,7 +77,9 @@ func start(t *testing.T, s settings) *server {
 	}
 	srv.configure(t, s, srv.addr)
 	srv.begin(t, s)
-	if !eventually(answerWithin, func() bool { return s.blind() && srv.accepts() || srv.count("listening") > 0 || !srv.running() }) {
+	if !eventually(answerWithin, func() bool {
+		return s.blind() && srv.accepts() || srv.count("listening") > 0 || !srv.running()
+	}) {
 		t.Fatalf("server does not listen\n%s", srv.tail())
 	}
 	return srv
@@ -153,14 +155,14 @@ func (s *server) signal(t *testing.T, sig syscall.Signal) {
 }
 
 // exits waits for the end and returns the exit code and how long it took.
-func (s *server) exits(t *testing.T, limit time.Duration) (code int, took time.Duration) {
+func (s *server) exits(t *testing.T) (code int, took time.Duration) {
 	t.Helper()
 	begin := time.Now()
 	select {
 	case <-s.done:
 		return s.cmd.ProcessState.ExitCode(), time.Since(begin)
-	case <-time.After(limit):
-		t.Fatalf("still running after %v\n%s", limit, s.tail())
+	case <-time.After(answerWithin):
+		t.Fatalf("still running after %v\n%s", answerWithin, s.tail())
 		return 0, 0
 	}
 }
@@ -257,11 +259,12 @@ func (l *log) tail() string {
 var lineForm = regexp.MustCompile(`^\[[^\]]+\]\[(\w+)\]\[\d+\]\[([^\]]*)\] `)
 
 // mention is of lines that tell of something odd and say nothing of an end.
-var mention = regexp.MustCompile(`\] (message ignored|claimed address not believed|unusual chunk size bytes=(2147483647|[1-9]\d{0,7}$))`)
+var mention = regexp.MustCompile(`\] (message ignored|claimed address not believed|` +
+	`unusual chunk size bytes=(2147483647|[1-9]\d{0,7}$))`)
 
 // left demands exactly one line that says why the connection from addr ended, with the
-// client's id, address and reason, and no other line above INFO about it. It returns the line.
-func (s *server) left(t *testing.T, p *peer, texts ...string) string {
+// client's id, address and reason, and no other line above INFO about it.
+func (s *server) left(t *testing.T, p *peer, texts ...string) {
 	t.Helper()
 	_ = p.conn.Close() // a peer that was refused may take a second to read why
 	addr := "addr=" + p.local + " "
@@ -272,12 +275,12 @@ func (s *server) left(t *testing.T, p *peer, texts ...string) string {
 	})
 	if len(lines) != 1 {
 		t.Errorf("%d lines say why %s left, want 1: %q\n%s", len(lines), p.local, lines, s.tail())
-		return ""
+		return
 	}
 	form := lineForm.FindStringSubmatch(lines[0])
 	if form == nil || len(form[2]) < 2 {
 		t.Errorf("line without a client id: %q", lines[0])
-		return lines[0]
+		return
 	}
 	for _, text := range append(texts, "reason=") {
 		if !strings.Contains(lines[0], text) {
@@ -290,5 +293,4 @@ func (s *server) left(t *testing.T, p *peer, texts ...string) string {
 			t.Errorf("another line about it: %q, besides %q", line, lines[0])
 		}
 	}
-	return lines[0]
 }

@@ -3,6 +3,7 @@
 package interop
 
 import (
+	"cmp"
 	"fmt"
 	"net"
 	"os"
@@ -57,7 +58,7 @@ vhost __defaultVhost__ {
 // server is one running srsd.
 type server struct {
 	*process
-	scheme  string // of its URLs
+	scheme  string // of its URLs; "" is rtmp
 	port    int
 	conf    string // configuration file
 	pidFile string
@@ -70,7 +71,7 @@ func startServer(t *testing.T, s settings) *server {
 	dir := t.TempDir()
 	port := freePort(t)
 	srv := &server{
-		scheme: "rtmp", port: port, conf: filepath.Join(dir, "srsd.conf"), pidFile: filepath.Join(dir, "srsd.pid"),
+		port: port, conf: filepath.Join(dir, "srsd.conf"), pidFile: filepath.Join(dir, "srsd.pid"),
 	}
 	writeFile(t, srv.conf, s.conf(port, srv.pidFile))
 	srv.process = startProcess(t, serverBinary, "-c", srv.conf)
@@ -88,7 +89,9 @@ func startServer(t *testing.T, s settings) *server {
 func (s *server) addr() string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(s.port)) }
 
 // url is scheme://host:port/ followed by path.
-func (s *server) url(path string) string { return s.scheme + "://" + s.addr() + "/" + path }
+func (s *server) url(path string) string {
+	return cmp.Or(s.scheme, "rtmp") + "://" + s.addr() + "/" + path
+}
 
 func (s *server) accepts() bool {
 	c, err := net.DialTimeout("tcp", s.addr(), time.Second)

@@ -159,7 +159,9 @@ type run struct {
 }
 
 func newRun(c *conn, s *refStream) *run {
-	r := &run{c: c, s: s, next: s.gop, vague: s.vague, came: map[string]bool{}, omitted: -1, reset: -1, lastTs: -1, begin: -1}
+	r := &run{
+		c: c, s: s, next: s.gop, vague: s.vague, came: map[string]bool{}, omitted: -1, reset: -1, lastTs: -1, begin: -1,
+	}
 	r.headers = [trackCount]int{-1, -1, -1}
 	r.tracks = [trackCount]int64{-1, -1, -1}
 	if s.gop < 0 {
@@ -362,7 +364,8 @@ func (r *run) account(end int, comes bool) {
 		// came may have been copies.
 		if !r.mayMove(r.sure) {
 			p := &r.s.list[k]
-			r.fail("message %d (track %d, key %v, header %v) is missing before %d; it is at %d ms, the stream at %d, %d bytes on",
+			r.fail("message %d (track %d, key %v, header %v) is missing before %d; "+
+				"it is at %d ms, the stream at %d, %d bytes on",
 				k, p.track, p.key, p.header, end, p.time, r.s.head, r.s.bytes-p.before)
 			return
 		}

@@ -259,7 +259,7 @@ func (l *log) tail() string {
 var lineForm = regexp.MustCompile(`^\[[^\]]+\]\[(\w+)\]\[\d+\]\[([^\]]*)\] `)
 
 // mention is of lines that tell of something odd and say nothing of an end.
-var mention = regexp.MustCompile(`\] (message ignored|claimed address not believed|` +
+var mention = regexp.MustCompile(`\] (message ignored|limit reached|claimed address not believed|` +
 	`unusual chunk size bytes=(2147483647|[1-9]\d{0,7}$))`)
 
 // left demands exactly one line that says why the connection from addr ended, with the

@@ -3,6 +3,7 @@
 package interop
 
 import (
+	"cmp"
 	"io"
 	"net"
 	"sync"
@@ -37,7 +38,7 @@ func newLine(t *testing.T, s *server) *line {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ln := &line{listener: l, server: s.addr(), scheme: s.scheme}
+	ln := &line{listener: l, server: s.addr(), scheme: cmp.Or(s.scheme, schemeDefault)}
 	ln.wg.Go(ln.accept)
 	t.Cleanup(ln.cut)
 	return ln

@@ -58,7 +58,7 @@ vhost __defaultVhost__ {
 // server is one running srsd.
 type server struct {
 	*process
-	scheme  string // of its URLs; "" is rtmp
+	scheme  string // of its URLs; "" is schemeDefault
 	port    int
 	conf    string // configuration file
 	pidFile string
@@ -88,9 +88,11 @@ func startServer(t *testing.T, s settings) *server {
 
 func (s *server) addr() string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(s.port)) }
 
+const schemeDefault = "rtmp"
+
 // url is scheme://host:port/ followed by path.
 func (s *server) url(path string) string {
-	return cmp.Or(s.scheme, "rtmp") + "://" + s.addr() + "/" + path
+	return cmp.Or(s.scheme, schemeDefault) + "://" + s.addr() + "/" + path
 }
 
 func (s *server) accepts() bool {

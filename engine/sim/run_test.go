@@ -256,7 +256,7 @@ func (r *run) message(m *message) {
 		r.fail("message %d in a pause", i)
 	case probe.header:
 		r.account(i, true)
-		r.headers[track], r.renewed[track] = i, true
+		r.headers[track], r.renewed[track] = r.newest(track, m.body), true
 	default:
 		r.frame(i, &r.s.list[i], m.time)
 	}
@@ -283,6 +283,15 @@ func (r *run) before(payload []byte) int {
 	return slices.IndexFunc(r.s.list, func(p published) bool { return bytes.Equal(p.payload, payload) })
 }
 
+// newest returns the newest header that looks like payload, which is there.
+func (r *run) newest(track int, payload []byte) int {
+	for i := len(r.s.list) - 1; ; i-- {
+		if p := &r.s.list[i]; p.track == track && bytes.Equal(p.payload, payload) {
+			return i
+		}
+	}
+}
+
 // reaches says whether message i may come next without a move forward.
 func (r *run) reaches(i int) bool {
 	omitted, reset := r.omitted, r.reset
@@ -305,8 +314,8 @@ func (r *run) headerOutOfTurn(track int, payload []byte) {
 		if i < r.headers[track] && r.strict() && !r.c.reading {
 			r.fail("header %d after header %d", i, r.headers[track])
 		}
-		if r.leads[track]--; r.leads[track] < 0 && r.strict() && !r.c.reading {
-			r.fail("header %d comes once more, out of turn", i)
+		if r.leads[track]--; r.leads[track] < 0 && r.strict() && !r.c.reading && !r.mayMove(r.sure) {
+			r.fail("header %d comes once more, out of turn; next is %d of %d", i, r.next, len(r.s.list))
 		}
 		r.headers[track], r.renewed[track] = max(i, r.headers[track]), true
 		return
@@ -323,21 +332,19 @@ func (r *run) frame(i int, p *published, ts uint32) {
 		}
 		r.grace = 0
 	}
-	if p.track == video && r.waiting {
+	if p.track == video && r.waiting && !r.off[video] {
 		late := r.omitted >= 0 && p.time-r.omitted >= 10_000 || r.s.vhost.Play.TimeJitter == conf.JitterOff
 		switch {
-		case p.publisher < r.s.epoch && (p.key || r.maybe || late):
-			r.maybe, r.epoch = true, r.s.epoch // what was there when the newest publisher came is over soon
 		case r.c.reading: // perhaps from before the command that made it wait
 			r.maybe = r.maybe || p.key
-		case p.key && r.underWay(): // perhaps under way already when video was turned off and on
-			r.maybe, r.epoch, r.grace = true, 0, 0
-		case p.key, r.maybe, late && !r.underWay():
+		case r.underWay() && !r.maybe: // perhaps begun before video was turned off and on
+			r.maybe, r.epoch, r.grace = p.key, 0, 0
+		case p.publisher < r.s.epoch && (p.key || r.maybe || late):
+			r.maybe, r.epoch = true, r.s.epoch // what was there when the newest publisher came is over soon
+		case p.key, r.maybe, late:
 			r.waiting, r.maybe = false, false
-		case !r.underWay():
-			r.fail("frame %d is no keyframe, and one was to come first", i)
 		default:
-			r.grace = 0 // that one was under way; the wait goes on
+			r.fail("frame %d is no keyframe, and one was to come first", i)
 		}
 	}
 	for t, newest := range p.newest {
@@ -414,18 +421,20 @@ func (r *run) has(k int) bool {
 
 // mayMove says whether a player who lacks message k is so far behind that it is moved forward.
 func (r *run) mayMove(k int) bool {
-	if r.vague {
-		return true
+	if r.vague || k >= len(r.s.list) {
+		return r.vague
 	}
 	p := &r.s.list[k]
 	v := &r.s.vhost.Play
 	from := r.s.list[max(k-1, 0)].before // the rest of the message before it may have been copied
-	behind := r.s.bytes - from
-	if r.strict() && r.c.w.now-p.at < v.QueueLengthMs*ms/2 {
-		return false // else a server that is late finds it behind when the encoder's clock jumps
+	switch {
+	case r.s.bytes-from > r.c.w.scene.config.Budgets.StreamBytes*8/10: // all beyond 7/8 go when one is beyond it
+		return true
+	case r.strict() && r.c.w.now-p.at < v.QueueLengthMs*ms/2:
+		return false // it counts as behind only when the server was as late as that
+	default:
+		return v.TimeJitter == conf.JitterOff || r.s.head-p.time > v.QueueLengthMs
 	}
-	return v.TimeJitter == conf.JitterOff || r.s.head-p.time > v.QueueLengthMs ||
-		behind > r.c.w.scene.config.Budgets.StreamBytes*8/10 // all beyond 7/8 go when one is beyond it
 }
 
 // time judges frame i's stamp: as published, or the stream's time less a shift that stays.

@@ -23,6 +23,7 @@ func TestShutdown(t *testing.T) {
 // endWith: the server ends cleanly and soon, and its clients see an end, not a hole.
 func endWith(t *testing.T, sig syscall.Signal) {
 	s := start(t, settings{})
+	silent := s.dial(t) // and let in when all the others have been
 	b := s.broadcast(t, s.tcURL("live"), "s01")
 	n := scaled(1000, 200)
 	viewers := make([]*viewer, n)
@@ -32,7 +33,6 @@ func endWith(t *testing.T, sig syscall.Signal) {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	silent := s.dial(t)
 	s.signal(t, sig)
 	if code, d := s.exits(t); code != 0 || d > 3*time.Second {
 		t.Errorf("exit code %d after %v, want 0 within 3s", code, d)

@@ -25,7 +25,7 @@ func partialWrites(t *testing.T, g *group) {
 		var viewers []*viewer
 		for i := range 30 {
 			viewers = append(viewers, g.views(t, g.tcURL("live"), "n02", func(v *viewer) {
-				_ = v.conn.SetReadBuffer(16<<10 + 1024*i)
+				_ = v.conn.SetReadBuffer(64<<10 + 2048*i)
 			}))
 		}
 		const frames = 600 // four times what the kernel takes for a player

@@ -136,7 +136,9 @@ func (h *Hub) Tick(nowMs, dtMs int64) (again bool) {
 		again = w.retry(nowMs, deadline) || again
 		again = w.turn(nowMs, dtMs, deadline) || again
 	}
-	h.relieve(nowMs)
+	if h.limits.MemoryBytes > 0 || len(h.crowded) > 0 {
+		h.relieve(nowMs)
+	}
 	if nowMs-h.trimmedMs >= trimMs {
 		h.trimmedMs = nowMs
 		h.pool.Trim()

@@ -424,7 +424,11 @@ func (r *run) mayMove(k int) bool {
 	if r.vague || k >= len(r.s.list) {
 		return r.vague
 	}
-	p := &r.s.list[k]
+	late := k
+	for late < len(r.s.list)-1 && r.s.list[late].track == data {
+		late++ // metadata has no time
+	}
+	p := &r.s.list[late]
 	v := &r.s.vhost.Play
 	from := r.s.list[max(k-1, 0)].before // the rest of the message before it may have been copied
 	switch {

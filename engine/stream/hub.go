@@ -21,6 +21,8 @@ type Hub struct {
 	nanos   func() int64 // a monotonic clock, ns: bounds how long one walk takes
 	cpu     func() int64 // CPU time used so far, ns: what a walk costs
 	Pace    Pace
+	// Watcher hears of publishers; nil: nobody. Set it before the first one.
+	Watcher Watcher
 	players int
 	// trimmedMs is when the pool was last asked to give memory back.
 	trimmedMs int64

@@ -144,6 +144,9 @@ func (s *Stream) Commit(nowMs int64) {
 	s.putHeader()
 	s.clock.advance(t.track, &t.place, nowMs)
 	s.log.commit(r)
+	if s.taps != nil {
+		s.tap(s.log.records.at(s.log.records.next - 1))
+	}
 	t.active = false
 	s.Messages++
 	s.Bytes += t.length

@@ -60,6 +60,7 @@ type Stream struct {
 	dirty   bool     // something was committed since the last flush
 	frame   bool     // a video frame was among it
 	crowded bool     // the log holds too much; the next tick looks at it
+	taps    *taps    // nil: none
 
 	Counters
 }
@@ -115,6 +116,9 @@ func (s *Stream) Publish(owner any) error {
 			p.lead = false // everything that the player needs is still to come
 		}
 	}
+	if s.hub.Watcher != nil {
+		s.hub.Watcher.Published(s)
+	}
 	return nil
 }
 
@@ -130,6 +134,9 @@ func (s *Stream) Unpublish(owner any, nowMs int64) {
 	s.gop.clear()
 	s.trim()
 	s.Flush(nowMs)
+	if s.hub.Watcher != nil {
+		s.hub.Watcher.Unpublished(s)
+	}
 	s.hub.dispose(s)
 }
 

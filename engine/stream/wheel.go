@@ -74,6 +74,9 @@ func (s *Stream) Flush(nowMs int64) {
 	if !s.dirty {
 		return
 	}
+	if s.taps != nil {
+		s.handOut()
+	}
 	w := s.wheel
 	due := w.pin || s.publisher == nil || (s.frame && w.PeriodMs() == 0) || w.play.SendMinIntervalMs > 0
 	s.dirty = false

@@ -42,6 +42,9 @@ type Config struct {
 	// RTMPS is the listener for RTMP over TLS.
 	RTMPS RTMPS
 
+	// HTTPServer is what serves browsers.
+	HTTPServer HTTPServer
+
 	// MaxConnections is how many client connections are served at once, >= 1. The
 	// engine checks it against RLIMIT_NOFILE with [Limits].FDReserve.
 	MaxConnections int

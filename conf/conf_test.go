@@ -32,7 +32,11 @@ func defaultConfig() *Config {
 	return &Config{
 		File: "c.conf", Listen: []string{":1935"}, MaxConnections: 1000, ChunkSize: 60000,
 		RTMPS: RTMPS{Listen: []string{":1443"}, Key: "./conf/server.key", Cert: "./conf/server.crt"},
-		Pid:   "./objs/srs.pid", WorkDir: "./", PithyPrintMs: 10000,
+		HTTPServer: HTTPServer{
+			Listen: []string{":8080"}, Dir: "./objs/nginx/html", CrossDomain: true,
+			HTTPS: HTTPS{Listen: []string{":8088"}, Key: "./conf/server.key", Cert: "./conf/server.crt"},
+		},
+		Pid: "./objs/srs.pid", WorkDir: "./", PithyPrintMs: 10000,
 		Log:    Log{Tank: TankConsole, Level: LevelInfo, File: "./objs/srs.log"},
 		Vhosts: []*Vhost{defaultVhost(DefaultVhost)},
 		Budgets: Budgets{
@@ -56,6 +60,10 @@ func TestEveryValue(t *testing.T) {
 listen 1936 127.0.0.1:1937;
 max_connections 20000; chunk_size 4096; pid p; work_dir w; daemon off;
 rtmps { enabled on; listen [::1]:2443 3443; key k; cert c; }
+http_server {
+    enabled on; listen 81 [::1]:82; dir d; crossdomain off;
+    https { enabled on; listen 83; key hk; cert hc; }
+}
 srs_log_tank file; srs_log_level warn; srs_log_file l; pithy_print_ms 5000;
 limits {
     max_memory 512; stream_memory 64; assembly_memory 10; before_connect 16;
@@ -79,7 +87,11 @@ vhost b { publish { mr on; } play { time_jitter off; } }`)
 	want := &Config{
 		File: "c.conf", Listen: []string{":1936", "127.0.0.1:1937"}, MaxConnections: 20000, ChunkSize: 4096,
 		RTMPS: RTMPS{Enabled: true, Listen: []string{"[::1]:2443", ":3443"}, Key: "k", Cert: "c"},
-		Pid:   "p", WorkDir: "w", PithyPrintMs: 5000,
+		HTTPServer: HTTPServer{
+			Enabled: true, Listen: []string{":81", "[::1]:82"}, Dir: "d",
+			HTTPS: HTTPS{Enabled: true, Listen: []string{":83"}, Key: "hk", Cert: "hc"},
+		},
+		Pid: "p", WorkDir: "w", PithyPrintMs: 5000,
 		Log: Log{Tank: TankFile, Level: LevelWarn, File: "l"},
 		Budgets: Budgets{
 			MemoryBytes: 512 << 20, StreamBytes: 64 << 20, AssemblyBytes: 10 << 20, BeforeConnectBytes: 16 << 10,

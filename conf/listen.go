@@ -113,6 +113,32 @@ func addEndpoint(list []endpoint, e endpoint) ([]endpoint, error) {
 	return append(list, e), nil
 }
 
+// finishListeners refuses two listeners of one port.
+func (b *build) finishListeners(rep *report) {
+	cfg := b.cfg
+	lists := []struct {
+		path, needs string
+		on          bool
+		list        []string
+	}{
+		{"listen", "", true, cfg.Listen},
+		{"rtmps.listen", "RTMPS", cfg.RTMPS.Enabled, cfg.RTMPS.Listen},
+		{"http_server.listen", "HTTP", cfg.HTTPServer.Enabled, cfg.HTTPServer.Listen},
+		{
+			"http_server.https.listen", "HTTPS", cfg.HTTPServer.Enabled && cfg.HTTPServer.HTTPS.Enabled,
+			cfg.HTTPServer.HTTPS.Listen,
+		},
+	}
+	for i, one := range lists {
+		for _, other := range lists[:i] {
+			if a, b := clash(one.list, other.list); one.on && other.on && a != "" {
+				rep.errorf(cfg.At(one.path), "%s: %s is taken by %s %s; %s needs a port of its own",
+					one.path, a, other.path, b, one.needs)
+			}
+		}
+	}
+}
+
 // clash returns the first address of one list, and that of the other, of which only one
 // could be listened on. Both lists are as parseListen returns them.
 func clash(list, other []string) (a, b string) {

@@ -51,9 +51,7 @@ func finish(b *build, rep *report) (*Config, []Warning, error) {
 	if !b.listenGiven {
 		rep.errorf(file, `no listen directive, as in "listen 1935;"`)
 	}
-	if a, b := clash(cfg.RTMPS.Listen, cfg.Listen); cfg.RTMPS.Enabled && a != "" {
-		rep.errorf(cfg.At("rtmps.listen"), "rtmps.listen: %s is taken by listen %s; RTMPS needs a port of its own", a, b)
-	}
+	b.finishListeners(rep)
 	if len(cfg.Vhosts) == 0 {
 		rep.warnf("vhost", file, `no vhost, so every client is refused; add "vhost %s { }"`, DefaultVhost)
 	}

@@ -145,6 +145,7 @@ var schema = append([]spec{
 			},
 		},
 	},
+	httpServerSpec,
 	vhostSpec,
 }, laterRoot...)
 

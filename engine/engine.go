@@ -22,6 +22,8 @@ import (
 	"srsd/conf"
 	"srsd/engine/certificate"
 	"srsd/engine/journal"
+	"srsd/engine/sink"
+	"srsd/engine/web"
 )
 
 // Options are what an Engine is made of.
@@ -38,9 +40,16 @@ type Engine struct {
 	listeners []net.Listener
 	secured   []net.Listener // RTMPS
 	keeper    *certificate.Keeper
-	loop      *loop
-	client    *gnet.Client
-	slots     chan struct{} // holds one for each connection on its way to the loop
+
+	outputs      *sink.Outputs // nil: none is configured
+	web          *web.Server   // nil: no http_server
+	webListeners []net.Listener
+	webSecured   []net.Listener // HTTPS
+	webKeeper    *certificate.Keeper
+
+	loop   *loop
+	client *gnet.Client
+	slots  chan struct{} // holds one for each connection on its way to the loop
 
 	door        *door
 	memoryBytes int64 // what the process may use; 0 = no bound
@@ -71,9 +80,12 @@ func New(opts Options) (*Engine, error) {
 	if e.listeners, err = listenAll(opts.Config.Listen, "listen"); err != nil {
 		return nil, err
 	}
-	if err := e.newRTMPS(); err != nil {
-		e.closeListeners()
-		return nil, err
+	e.newOutputs()
+	for _, bind := range []func() error{e.newRTMPS, e.newHTTP} {
+		if err := bind(); err != nil {
+			e.closeListeners()
+			return nil, err
+		}
 	}
 	return e, nil
 }
@@ -83,25 +95,26 @@ func (e *Engine) newRTMPS() (err error) {
 	if !e.opts.Config.RTMPS.Enabled {
 		return nil
 	}
-	if e.keeper, err = certificate.NewKeeper(rtmpsFiles(e.opts.Config, ""), e.opts.Log); err != nil {
+	c := &e.opts.Config.RTMPS
+	files := certificateFiles(e.opts.Config, "rtmps", c.Key, c.Cert, "")
+	if e.keeper, err = certificate.NewKeeper(files, e.opts.Log); err != nil {
 		return err
 	}
 	e.secured, err = listenAll(e.opts.Config.RTMPS.Listen, "rtmps.listen")
 	return err
 }
 
-// rtmpsFiles returns the key and the certificate of RTMPS; relative paths begin in dir.
-func rtmpsFiles(cfg *conf.Config, dir string) certificate.Files {
+// certificateFiles returns a listener's key and certificate, which block.key and block.cert
+// of the configuration name; relative paths begin in dir.
+func certificateFiles(cfg *conf.Config, block, key, cert, dir string) certificate.Files {
 	path := func(p string) string {
 		if filepath.IsAbs(p) {
 			return p
 		}
 		return filepath.Join(dir, p)
 	}
-	return certificate.Files{
-		Key: path(cfg.RTMPS.Key), KeyAt: cfg.At("rtmps.key").String() + ": rtmps.key",
-		Cert: path(cfg.RTMPS.Cert), CertAt: cfg.At("rtmps.cert").String() + ": rtmps.cert",
-	}
+	at := func(name string) string { return cfg.At(block+"."+name).String() + ": " + block + "." + name }
+	return certificate.Files{Key: path(key), KeyAt: at("key"), Cert: path(cert), CertAt: at("cert")}
 }
 
 // CheckRTMPS looks at the certificate of a configuration whose work_dir is not in force yet.
@@ -111,11 +124,7 @@ func CheckRTMPS(cfg *conf.Config) (warning string, err error) {
 	if !cfg.RTMPS.Enabled {
 		return "", nil
 	}
-	c, err := rtmpsFiles(cfg, cfg.WorkDir).Load()
-	if err != nil {
-		return "", err
-	}
-	return certificate.Ending(c, time.Now()), nil
+	return checkCertificate(certificateFiles(cfg, "rtmps", cfg.RTMPS.Key, cfg.RTMPS.Cert, cfg.WorkDir))
 }
 
 // CheckFiles refuses a configuration that would run out of file descriptors under load.
@@ -185,12 +194,14 @@ func (e *Engine) Run(ctx context.Context) error {
 			accepting.Go(func() { e.accept(stop, l, hands) })
 		}
 	}
+	e.startHTTP(stop)
 	select {
 	case <-ctx.Done():
 	case err = <-e.fatal:
 	}
 	cancel()
 	e.closeListeners()
+	e.stopHTTP()
 	e.shutdown(func() {
 		// Nobody may hand anything to a loop that has gone: its descriptors may be another's.
 		if err == nil {
@@ -204,6 +215,7 @@ func (e *Engine) Run(ctx context.Context) error {
 			e.loop.closeAll()
 		}
 	})
+	e.stopOutputs()
 	return err
 }
 
@@ -239,7 +251,7 @@ func (e *Engine) shutdown(before func()) {
 }
 
 func (e *Engine) closeListeners() {
-	for _, l := range slices.Concat(e.listeners, e.secured) {
+	for _, l := range slices.Concat(e.listeners, e.secured, e.webListeners, e.webSecured) {
 		_ = l.Close() // closing twice is fine
 	}
 }

@@ -86,10 +86,16 @@ func run(args, environ []string, stdout, stderr io.Writer) int {
 	if err == nil {
 		err = engine.CheckFiles(cfg.MaxConnections, conf.DefaultLimits().FDReserve)
 	}
-	if err == nil {
+	for _, c := range []struct {
+		at    string
+		check func(*conf.Config) (string, error)
+	}{{"rtmps.cert", engine.CheckRTMPS}, {"http_server.https.cert", engine.CheckHTTPS}} {
+		if err != nil {
+			break
+		}
 		var ending string
-		if ending, err = engine.CheckRTMPS(cfg); ending != "" && f.Test { // the server says it in its log
-			warnings = append(warnings, conf.Warning{Pos: cfg.At("rtmps.cert"), Msg: ending})
+		if ending, err = c.check(cfg); ending != "" && f.Test { // the server says it in its log
+			warnings = append(warnings, conf.Warning{Pos: cfg.At(c.at), Msg: ending})
 		}
 	}
 	if err != nil || f.Test {

@@ -60,7 +60,7 @@ func TestLogLevel(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			at := port(t)
 			dir := configured(t, at, "srs_log_tank file; srs_log_file ./srsd.log; pid ./srsd.pid; "+
-				"http_server { enabled on; } "+tc.directives) // WARN: it is not implemented
+				"rtc_server { enabled on; } "+tc.directives) // WARN: it is not implemented
 			args := []string{os.Args[0], "-c", "srsd.conf"}
 			if tc.environ != "" {
 				args = append([]string{tc.environ}, args...)
@@ -93,10 +93,10 @@ func TestLogLevel(t *testing.T) {
 // where they stand.
 func TestStartWarnings(t *testing.T) {
 	hasten(t)
-	dir := configured(t, port(t), "srs_log_tank console; pid ./srsd.pid; http_server { enabled on; }\n"+
+	dir := configured(t, port(t), "srs_log_tank console; pid ./srsd.pid; rtc_server { enabled on; }\n"+
 		"heartbeat { enabled on; }")
 	p := begin(t, dir, "-c", "srsd.conf")
-	says(t, p.out.String, "listening", "http_server: accepted, but srsd does not implement it yet", "at=srsd.conf:1",
+	says(t, p.out.String, "listening", "rtc_server: accepted, but srsd does not implement it yet", "at=srsd.conf:1",
 		"heartbeat: accepted, but srsd does not implement it yet", "at=srsd.conf:2")
 	for line := range strings.Lines(p.out.String()) {
 		if strings.Contains(line, "does not implement") && !strings.Contains(line, "[WARN]") {

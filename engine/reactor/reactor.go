@@ -198,9 +198,14 @@ func (r *Reactor) Closed(m *Member, err error) {
 func (r *Reactor) CloseAll() {
 	for len(r.all) > 0 {
 		m := r.all[len(r.all)-1]
-		m.Kick(session.ReasonShutdown, "server stops", r.nowMs())
-		r.host.Close(m)
+		r.Kick(m, session.ReasonShutdown, "server stops")
 	}
+}
+
+// Kick ends m for a reason of the server's.
+func (r *Reactor) Kick(m *Member, reason session.Reason, detail string) {
+	m.Kick(reason, detail, r.nowMs())
+	r.host.Close(m)
 }
 
 // panicked ends one session for a fault of ours; the others play on.

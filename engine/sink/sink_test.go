@@ -213,8 +213,8 @@ func TestGap(t *testing.T) {
 	h.video(ts+1, false, "i")
 	h.unpublish()
 	h.outputs.Close(context.Background())
-	if want := fmt.Sprintf("gap write(%d) write(%d) end close", ts, ts+1); !strings.HasSuffix(h.muxer.Load().told(), want) {
-		told := h.muxer.Load().told()
+	told := h.muxer.Load().told()
+	if want := fmt.Sprintf("gap write(%d) write(%d) end close", ts, ts+1); !strings.HasSuffix(told, want) {
 		t.Errorf("told ... %s, want ... %s", told[max(0, len(told)-200):], want)
 	}
 }

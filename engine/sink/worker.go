@@ -110,7 +110,8 @@ func (w *worker) Take(batch []Message) {
 // put appends to the queue, unless it is full. What happened to the publisher always fits.
 func (w *worker) put(it item) bool {
 	w.mu.Lock()
-	full := w.bytes+it.bytes > queueBytesMax && w.bytes > 0 || w.messages+len(it.batch) > queueMessagesMax && w.messages > 0
+	full := w.bytes > 0 && w.bytes+it.bytes > queueBytesMax ||
+		w.messages > 0 && w.messages+len(it.batch) > queueMessagesMax
 	if it.event == eventMessages && full {
 		w.mu.Unlock()
 		return false

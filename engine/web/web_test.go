@@ -47,8 +47,15 @@ func TestPaths(t *testing.T) {
 		{"/own/", 200, "/own/"},
 		{"/", 404, "/"},
 		{"/other", 404, "/other"},
-		{"/own/../x", 400, ""}, {"/own/%2e%2e/x", 400, ""}, {"/own/..%5cx", 400, ""}, {"/own//x", 400, ""},
-		{"//own/x", 400, ""}, {"/own/%00", 400, ""}, {"/own/./x", 400, ""}, {"/own/%0a", 400, ""}, {"/..", 400, ""},
+		{"/own/../x", 400, ""},
+		{"/own/%2e%2e/x", 400, ""},
+		{"/own/..%5cx", 400, ""},
+		{"/own//x", 400, ""},
+		{"//own/x", 400, ""},
+		{"/own/%00", 400, ""},
+		{"/own/./x", 400, ""},
+		{"/own/%0a", 400, ""},
+		{"/..", 400, ""},
 		{"/own/%252e%252e/x", 200, "/own/%2e%2e/x"}, // decoded once: a name like any other
 	} {
 		e.seen = nil
@@ -69,7 +76,9 @@ func TestPaths(t *testing.T) {
 
 func TestCrossDomain(t *testing.T) {
 	for _, c := range []struct{ env, method, want string }{
-		{"", http.MethodGet, "*"}, {"", http.MethodOptions, "*"}, {"", http.MethodPost, ""},
+		{"", http.MethodGet, "*"},
+		{"", http.MethodOptions, "*"},
+		{"", http.MethodPost, ""},
 		{"SRS_HTTP_SERVER_CROSSDOMAIN=off", http.MethodGet, ""},
 	} {
 		s, _ := newTestServer(t, c.env)

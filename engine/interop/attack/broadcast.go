@@ -38,7 +38,7 @@ func (p *peer) broadcast(t *testing.T, name string) *broadcast {
 	if err := p.publishes(name); err != nil {
 		t.Fatal(err)
 	}
-	if err := p.setChunkSize(60000); err != nil {
+	if err := p.setChunkSize(mediaChunk); err != nil {
 		t.Fatal(err)
 	}
 	b := &broadcast{peer: p, stop: make(chan struct{}), stopped: make(chan struct{})}
@@ -49,6 +49,9 @@ func (p *peer) broadcast(t *testing.T, name string) *broadcast {
 	t.Cleanup(b.end)
 	return b
 }
+
+// mediaChunk is the size of a broadcast's chunks: a frame is one.
+const mediaChunk = 60000
 
 // end stops sending and closes the connection.
 func (b *broadcast) end() {

@@ -46,6 +46,7 @@ type group struct {
 	watch  *watch
 	fdBase int
 	rss    int
+	panics int // that the cases have caused
 }
 
 // newGroup starts a server for the cases of t. When they are over, all of them, it demands
@@ -168,7 +169,8 @@ func (g *group) finish(t *testing.T) {
 	g.back(t)
 	now := g.gauge(t)
 	want := gauges{
-		"connections": 1 + controlPlayers, "streams": 1, "publishers": 1, "players": controlPlayers, "panics": 0,
+		"connections": 1 + controlPlayers, "streams": 1, "publishers": 1, "players": controlPlayers,
+		"panics": g.panics,
 	}
 	for name, n := range want {
 		if now[name] != n {

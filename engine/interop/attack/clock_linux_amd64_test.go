@@ -114,8 +114,8 @@ func (s *stamped) frame(t *testing.T, at time.Duration) {
 
 // steps are the times from frame to frame as the player has them.
 func (s *stamped) steps() (all []time.Duration) {
-	s.viewer.mu.Lock()
-	defer s.viewer.mu.Unlock()
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	for i := 1; i < len(s.ms); i++ {
 		all = append(all, time.Duration(s.ms[i]-s.ms[i-1])*time.Millisecond)
 	}

@@ -171,7 +171,7 @@ func (g *group) panicked(t *testing.T, p *peer, function string) {
 	for text, want := range map[string]int{
 		"] internal error, closing this connection addr=" + p.local + " ": 1,
 		"] " + function + "(": 1,
-		"] goroutine ":        1,
+		"] panic(":            1,
 	} {
 		if n := len(g.since(0, "[ERROR]", "]["+id+"] ", text)); n != want {
 			t.Errorf("%d lines of client %s with %q, want %d\n%s", n, id, text, want, g.tail())

@@ -69,6 +69,11 @@ type Limits struct {
 	// which StallMs watches.
 	TCPUserTimeoutMs int
 
+	// SpareSessionsMax is how many ended sessions, and how many players, leave their memory to
+	// those to come: 480 and 224 bytes each. What is above it goes to the garbage
+	// collector, so that a crowd that has gone costs nothing. Nothing closes.
+	SpareSessionsMax int
+
 	// FDReserve is how many file descriptors stay free for everything that is not
 	// a client: log, pid file, listeners, epoll, disk, hooks. The engine refuses
 	// to start when max_connections + FDReserve reaches RLIMIT_NOFILE.
@@ -109,6 +114,8 @@ func DefaultLimits() Limits {
 		StallMs:          30 * secondMs,
 		SndbufBytes:      256 * kib,
 		TCPUserTimeoutMs: 30 * secondMs,
+
+		SpareSessionsMax: 1024,
 
 		FDReserve: 128,
 	}

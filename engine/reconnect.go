@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+
+	"srsd/engine/reactor"
 )
 
 const (
@@ -22,8 +24,8 @@ const (
 // the server stops, and waits for them to leave (Enhanced RTMP v2, "Reconnect Request").
 // Without such clients it returns at once. It must not be called on the loop.
 func (l *loop) askToReconnect() {
-	var all, asked []*member
-	l.call(func() { l.core.Each(func(m *member) { all = append(all, m) }) })
+	var all, asked []reactor.Ref // some end while this waits
+	l.call(func() { l.core.Each(func(m *member) { all = append(all, m.Ref()) }) })
 	for len(all) > 0 {
 		batch := all[:min(len(all), reconnectBatch)]
 		all = all[len(batch):]

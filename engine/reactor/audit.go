@@ -17,9 +17,12 @@ func (r *Reactor) Audit() error {
 			return fmt.Errorf("reactor: session %s at place %d thinks it is %d", m.ID, i, m.index)
 		}
 	}
+	if err := r.auditEnded(); err != nil {
+		return fmt.Errorf("reactor: %w", err)
+	}
 	if err := r.Env.Audit(func(yield func(*session.Session) bool) {
 		for _, m := range r.all {
-			if !yield(m.Session) {
+			if !yield(&m.Session) {
 				return
 			}
 		}
@@ -27,4 +30,39 @@ func (r *Reactor) Audit() error {
 		return err
 	}
 	return r.Hub.Audit()
+}
+
+// auditEnded checks that no list has a session whose connection has ended: its memory is, or will
+// be, another's.
+func (r *Reactor) auditEnded() error {
+	if err := r.spare.Audit(); err != nil {
+		return err
+	}
+	for i, m := range r.all {
+		if !living(&m.Session) {
+			return fmt.Errorf("the session at place %d has ended", i)
+		}
+	}
+	for _, m := range r.later { // one that has ended may be there until the next settleAll
+		if m.Owner != m {
+			return fmt.Errorf("a session that wants to be settled was given away before that")
+		}
+	}
+	for s := range r.Env.Reads.All() {
+		if !living(s) {
+			return fmt.Errorf("the reading wheel has a session that has ended")
+		}
+	}
+	for owner := range r.Hub.Owners() {
+		if s, ok := owner.(*session.Session); !ok || !living(s) {
+			return fmt.Errorf("a stream has a publisher or player that has ended")
+		}
+	}
+	return nil
+}
+
+// living says whether s is a member's, and its connection has not ended.
+func living(s *session.Session) bool {
+	m, ok := s.Owner.(*Member)
+	return ok && &m.Session == s && m.life != 0
 }

@@ -68,6 +68,8 @@ type Reactor struct {
 	host  Host
 	clock Clock
 	all   []*Member // every session
+	spare mem.FreeList[Member]
+	lives uint64    // members that there were so far
 	next  int       // where the sweep over them goes on
 	sweep float64   // sessions that are due for a check
 	later []*Member // sessions that want to be settled
@@ -84,13 +86,6 @@ type Reactor struct {
 	account    account
 	outside    func() int64
 	refused    func(add func(limit string, n int64))
-}
-
-// Member is a session and the connection that it lives on. *loop-owned*.
-type Member struct {
-	*session.Session
-	Handle any // what the Host knows the connection by
-	index  int
 }
 
 // New returns a Reactor without sessions.
@@ -110,6 +105,8 @@ func New(opts Options, host Host) *Reactor {
 		Random: opts.Random, Later: r.settleLater,
 	}
 	r.Env.Init()
+	r.spare.Keep(limits.SpareSessionsMax)
+	r.Hub.Spare.Keep(limits.SpareSessionsMax)
 	r.summary = summary{silent: true}
 	return r
 }
@@ -132,10 +129,8 @@ func (r *Reactor) Resting() bool { return r.resting }
 
 // Open starts a session on a socket of a peer at addr. handle is kept for the Host.
 func (r *Reactor) Open(socket link.Socket, addr netip.AddrPort, handle any) *Member {
-	m := &Member{Handle: handle, index: len(r.all)}
-	m.Session = session.New(&r.Env, socket, addr, r.newID(), r.nowMs())
-	m.Owner = m
-	r.all = append(r.all, m)
+	m := r.enlist(handle)
+	m.Init(&r.Env, socket, addr, r.newID(), r.nowMs())
 	r.tickIfOverdue()
 	return m
 }
@@ -179,15 +174,12 @@ func (r *Reactor) Traffic(m *Member, b []byte) (closeNow bool) {
 // Closed ends the session of a connection that was closed; err is what its reading ended
 // with, nil or io.EOF if it was the peer's end or our own decision. The Host calls it once.
 func (r *Reactor) Closed(m *Member, err error) {
-	last := len(r.all) - 1
-	r.all[m.index] = r.all[last]
-	r.all[m.index].index = m.index
-	r.all[last] = nil
-	r.all = r.all[:last]
+	r.strike(m)
 	defer func() {
 		if e := recover(); e != nil {
 			r.panicked(m, e)
 		}
+		r.spare.Put(m)
 		r.tickIfOverdue()
 	}()
 	reason, detail := session.Broken(err)
@@ -210,6 +202,7 @@ func (r *Reactor) Kick(m *Member, reason session.Reason, detail string) {
 
 // panicked ends one session for a fault of ours; the others play on.
 func (r *Reactor) panicked(m *Member, e any) {
+	r.distrust()
 	r.Env.Stats.Panics++
 	r.Env.Log.Stack(m.ID, "internal error, closing this connection", debug.Stack(),
 		append(m.Describe(), zap.String("panic", fmt.Sprint(e)))...)

@@ -2,13 +2,17 @@
 
 package reactor
 
-// AskToReconnect asks those of members that announced that they heed it to reconnect,
-// because the server stops. It appends them to asked.
-func (r *Reactor) AskToReconnect(members, asked []*Member) []*Member {
-	for _, m := range members {
+// AskToReconnect asks those of members that are still there, and announced that they heed it, to
+// reconnect, because the server stops. It appends them to asked.
+func (r *Reactor) AskToReconnect(members, asked []Ref) []Ref {
+	for _, ref := range members {
+		m := ref.Member()
+		if m == nil {
+			continue
+		}
 		ask := func(nowMs int64) (closeNow bool) {
 			if m.AskToReconnect(nowMs) {
-				asked = append(asked, m)
+				asked = append(asked, ref)
 			}
 			return false
 		}
@@ -21,9 +25,9 @@ func (r *Reactor) AskToReconnect(members, asked []*Member) []*Member {
 }
 
 // Gone counts those of members whose connection has ended.
-func (r *Reactor) Gone(members []*Member) (n int) {
-	for _, m := range members {
-		if m.index >= len(r.all) || r.all[m.index] != m {
+func (r *Reactor) Gone(members []Ref) (n int) {
+	for _, ref := range members {
+		if ref.Member() == nil {
 			n++
 		}
 	}

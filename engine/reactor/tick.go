@@ -48,15 +48,21 @@ func worthResting(events int, elapsedMs int64, busy float64) bool {
 func (r *Reactor) tickIfOverdue() {
 	now := r.clock.Now()
 	if !r.ticking && now-r.lastTickNs > r.pauseNs+overdueNs {
-		r.Tick(now)
+		r.tick(now)
 	}
 }
 
 // overdueNs is how long after its time a tick is run between two events.
 const overdueNs = 4_000_000
 
-// Tick does what is due: it turns the wheels, checks deadlines, and looks at the load.
+// Tick does what is due: it turns the wheels, checks deadlines, and looks at the load. The Host
+// must not call it from inside another call of the Reactor's.
 func (r *Reactor) Tick(nowNs int64) {
+	r.tick(nowNs)
+	r.quiet()
+}
+
+func (r *Reactor) tick(nowNs int64) {
 	r.ticking = true
 	defer func() {
 		r.ticking = false
@@ -126,6 +132,7 @@ func (r *Reactor) fetch(dt int64) (again bool) {
 
 // tickPanicked survives a panic that belongs to no session in particular.
 func (r *Reactor) tickPanicked(e any) {
+	r.distrust()
 	r.Env.Stats.Panics++
 	r.Env.Log.Stack("", "internal error in a tick", debug.Stack(), zap.String("panic", fmt.Sprint(e)))
 	if now := r.nowMs(); now-r.faultsMs > tickFaultsMs {

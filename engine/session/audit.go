@@ -66,7 +66,7 @@ func (s *Session) Audit() error {
 		return fmt.Errorf("its stream %s has another publisher", s.publish.stream.Name)
 	case s.publish != nil && !s.env.Reads.holds(s):
 		return fmt.Errorf("place %d of the reading wheel is another's", s.publish.fetch)
-	case s.player != nil && !s.player.Listed():
+	case s.player != nil && !s.player.Listed(&s.Conn, s):
 		return fmt.Errorf("plays %s, which does not know it", s.playing)
 	case s.feeding, s.out != nil:
 		return fmt.Errorf("left to do: read on %v, answer %v", s.feeding, s.out != nil)
@@ -78,6 +78,19 @@ func (s *Session) Audit() error {
 		return fmt.Errorf("phase %d without a deadline", s.phase)
 	}
 	return nil
+}
+
+// All yields the sessions whose input is fetched.
+func (r *Reads) All() iter.Seq[*Session] {
+	return func(yield func(*Session) bool) {
+		for _, round := range r.rounds {
+			for _, s := range round.list {
+				if !yield(s) {
+					return
+				}
+			}
+		}
+	}
 }
 
 // holds says whether s stands where it thinks it does.

@@ -161,16 +161,22 @@ type client struct {
 	reconnects                    bool        // heeds a reconnect request
 }
 
-// New starts a session on a socket that the caller reads from.
-// id must be unique among those that live.
+// New returns a session that was begun; see Init.
 func New(env *Env, socket link.Socket, addr netip.AddrPort, id string, nowMs int64) *Session {
-	s := &Session{env: env, ID: id, addr: addr, openedMs: nowMs, chunkSize: chunk.DefaultSize}
+	s := new(Session)
+	s.Init(env, socket, addr, id, nowMs)
+	return s
+}
+
+// Init begins a session, which is zero but for its Owner, on a socket that the caller reads from.
+// id must be unique among those that live.
+func (s *Session) Init(env *Env, socket link.Socket, addr netip.AddrPort, id string, nowMs int64) {
+	s.env, s.ID, s.addr, s.openedMs, s.chunkSize = env, id, addr, nowMs, chunk.DefaultSize
 	s.Conn.Init(socket)
 	s.reader.Init(&env.chunkLimits)
 	s.deadlineMs = nowMs + env.Limits.HandshakeMs
 	s.skip = handshake.C2Bytes
 	env.Stats.Opened++
-	return s
 }
 
 // Feed takes the bytes that arrived. b is the caller's again when Feed returns. It

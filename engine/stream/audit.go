@@ -4,6 +4,7 @@ package stream
 
 import (
 	"fmt"
+	"iter"
 	"maps"
 	"slices"
 	"strings"
@@ -41,7 +42,7 @@ func (h *Hub) Audit() error {
 	if players != h.players || players != total {
 		return fmt.Errorf("%d players are in streams, the hub counts %d and its wheels %d", players, h.players, total)
 	}
-	return nil
+	return h.Spare.Audit()
 }
 
 func (s *Stream) audit() error {
@@ -126,7 +127,7 @@ func (w *Wheel) audit() error {
 		return fmt.Errorf("%d players, counted %d", players, w.total)
 	}
 	for i, p := range w.hot {
-		if p.dead || int(p.hot) != i || p.stream.wheel != w {
+		if p.dead || p.stream == nil || int(p.hot) != i || p.stream.wheel != w {
 			return fmt.Errorf("hot place %d has a player that is dead (%v) or thinks it is %d", i, p.dead, p.hot)
 		}
 	}
@@ -138,8 +139,26 @@ func (w *Wheel) audit() error {
 	return nil
 }
 
-// Listed says whether p is among its stream's players, and the stream in its hub.
-func (p *Player) Listed() bool {
+// Owners yields whoever publishes, and the owner of each player, as Publish and Join were given them.
+func (h *Hub) Owners() iter.Seq[any] {
+	return func(yield func(any) bool) {
+		for _, s := range h.streams {
+			if s.publisher != nil && !yield(s.publisher) {
+				return
+			}
+			for _, p := range s.players {
+				if !yield(p.owner) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// Listed says whether p is among its stream's players, the stream in its hub, and p there for conn
+// and owner.
+func (p *Player) Listed(conn Conn, owner Owner) bool {
 	s := p.stream
-	return !p.dead && int(p.index) < len(s.players) && s.players[p.index] == p && s.hub.Find(s.Name) == s
+	return !p.dead && p.conn == conn && p.owner == owner &&
+		int(p.index) < len(s.players) && s.players[p.index] == p && s.hub.Find(s.Name) == s
 }

@@ -24,6 +24,8 @@ type Hub struct {
 	// Watcher hears of publishers; nil: nobody. Set it before the first one.
 	Watcher Watcher
 	players int
+	// Spare is the memory of players that have left. It keeps none until it is told to.
+	Spare mem.FreeList[Player]
 	// trimmedMs is when the pool was last asked to give memory back.
 	trimmedMs int64
 	// sliceLeft is what walks may still take before the next tick, ns.

@@ -72,7 +72,9 @@ const backoffMaxMs = 128
 // Join adds a player. limitMs ends playing after so much stream time; 0 is no end.
 // The first bytes go out with the next Flush of the player.
 func (s *Stream) Join(conn Conn, owner Owner, limitMs, nowMs int64) *Player {
-	p := &Player{stream: s, conn: conn, owner: owner, hot: -1, flushed: nowMs, progress: nowMs}
+	p := s.hub.Spare.Get()
+	p.stream, p.conn, p.owner = s, conn, owner
+	p.hot, p.flushed, p.progress = -1, nowMs, nowMs
 	p.log, p.want, p.limitMs = &s.log, allTracks, limitMs
 	p.single = s.vhost.Play.SendMinIntervalMs > 0
 	p.lead = s.meta != nil || len(s.headers) > 0
@@ -105,9 +107,9 @@ func (p *Player) keepLead() {
 	*before = p.introduceLead(p.stream, p.time(p.log.records.at(i).time), *before)
 }
 
-// Leave removes the player. What is left of the message under way, and replies that
-// waited for its end, are appended to dst, so that the connection can go on with them;
-// dst may be nil if there is nothing.
+// Leave removes the player, whose memory is another's after the next Hub.Spare.Quiet. What is left
+// of the message under way, and replies that waited for its end, are appended to dst, so that the
+// connection can go on with them; dst may be nil if there is nothing.
 func (p *Player) Leave(dst *bytebufferpool.ByteBuffer, nowMs int64) *bytebufferpool.ByteBuffer {
 	if p.dead {
 		return dst
@@ -136,7 +138,9 @@ func (p *Player) Leave(dst *bytebufferpool.ByteBuffer, nowMs int64) *bytebufferp
 		mem.PutBuffer(p.ctl)
 		p.ctl = nil
 	}
+	hub := p.stream.hub
 	p.stream.removePlayer(p, nowMs)
+	hub.Spare.Put(p)
 	return dst
 }
 

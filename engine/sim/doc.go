@@ -22,7 +22,10 @@
 // publisher's clock taken for the old one's (26), a GOP that outlives its publisher (10), a join
 // that does not wait for a keyframe (37), a message lost when another overtakes it (1), replies
 // sent twice (2), a refused client that never sees the end (2), headers that were owed when
-// the publisher changed (88). Not found in 3,000: a stream that ends while a walk over its players
+// the publisher changed (88). And of memory that is lent again: in the middle of a call (300), in
+// a tick between two events (528), while others wait to be settled (93), without being zeroed (300),
+// twice (300), to a reference of who had it before (300), while the reading wheel still has it (5),
+// or a stream its publisher (300). Not found in 3,000: a stream that ends while a walk over its players
 // is interrupted, and stays in the list of walks; and lost players that only the next check
 // closes. Neither does harm.
 //

@@ -25,6 +25,7 @@ type conn struct {
 	fd     int
 	open   bool // the descriptor is the server's
 	member *reactor.Member
+	ref    reactor.Ref // to it, kept for longer
 
 	sent     []byte // by the client, on its way
 	moving   bool   // its arrival is on the agenda
@@ -67,6 +68,7 @@ func (w *world) connect(cl *client) *conn {
 	w.after(int64(w.rng.IntN(300))*us, func() {
 		w.trace.add(w.now, "open", c.id, c.fd)
 		c.member = w.core.Open(descriptor{c, c.fd}, address(c.id), c)
+		c.ref = c.member.Ref()
 		c.notice()
 	})
 	return c

@@ -168,6 +168,12 @@ func (w *world) audit() {
 			open++
 		}
 	}
+	for _, c := range w.conns {
+		// What comes late for a connection must not find the one that has its memory now.
+		if m := c.ref.Member(); m != c.member {
+			w.fail("what comes late for connection %d (open %v) finds another's session", c.id, c.open)
+		}
+	}
 	if open != w.core.Sessions() {
 		w.fail("%d descriptors are open, %d sessions", open, w.core.Sessions())
 	}
@@ -280,6 +286,7 @@ func newScene(w *world, seed uint64) scene {
 	s.costNs = pick(w, 0, 3*us, 3*us, 100*us, 2*ms)
 	s.names = []string{"one", "two", "three"}[:w.between(1, 3)]
 	w.limits = conf.DefaultLimits()
+	w.limits.SpareSessionsMax = []int{w.limits.SpareSessionsMax, 4, 0}[seed%3]
 	c := *s.config
 	c.Budgets.StreamBytes = pick(w, c.Budgets.StreamBytes, 200_000)
 	s.config = &c

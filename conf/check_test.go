@@ -96,7 +96,7 @@ func TestShapeErrors(t *testing.T) {
 			`c.conf:2: unknown directive "gopcache" in vhost.play; did you mean "gop_cache"?`,
 		},
 		{
-			"unknown in an unimplemented block", inVhost("hls { hls_windw 1; }"),
+			"unknown in a block that is off", inVhost("hls { hls_windw 1; }"),
 			`c.conf:2: unknown directive "hls_windw" in vhost.hls; did you mean "hls_window"?`,
 		},
 		{"unknown, like nothing", "listen 1935;\nfrobnicate 1;", `c.conf:2: unknown directive "frobnicate"`},
@@ -222,8 +222,8 @@ func TestWarnings(t *testing.T) {
 			[]string{"c.conf:2: vhost.play.mw_msgs: 129 is not useful, 128 is used"},
 		},
 		{"not implemented", "listen 1935; vhost a { }\nutc_time on;", []string{"c.conf:2: utc_time" + later}},
-		{"block", inVhost("hls { enabled on; hls_window 1; }"), []string{"c.conf:2: vhost.hls" + later}},
-		{"block that is off", inVhost("hls { enabled off; hls_window 1; }"), nil},
+		{"block", inVhost("rtc { enabled on; nack on; }"), []string{"c.conf:2: vhost.rtc" + later}},
+		{"block that is off", inVhost("rtc { enabled off; nack on; }"), nil},
 		{"block that is off by default", "listen 1935; vhost a { }\nhttp_api { listen 1; }", nil},
 		{
 			"block that is on by default", "listen 1935; vhost a { }\nstats { network 0; }",
@@ -232,8 +232,8 @@ func TestWarnings(t *testing.T) {
 		{"block without a switch", inVhost("cluster { mode local; }"), []string{"c.conf:2: vhost.cluster" + later}},
 		{
 			"once per name, at the first use",
-			"listen 1935; vhost a {\nhls { enabled on; }\n}\nvhost b { hls { enabled on; } dvr { enabled on; } }",
-			[]string{"c.conf:2: vhost.hls" + later, "c.conf:4: vhost.dvr" + later},
+			"listen 1935; vhost a {\nrtc { enabled on; }\n}\nvhost b { rtc { enabled on; } srt { enabled on; } }",
+			[]string{"c.conf:2: vhost.rtc" + later, "c.conf:4: vhost.srt" + later},
 		},
 		{"is_full is nothing special", "listen 1935; vhost a { }\nis_full on;", []string{"c.conf:2: is_full" + later}},
 	} {

@@ -25,6 +25,17 @@ func defaultVhost(name string) *Vhost {
 			MRLatencyMs: 350, FirstPacketTimeoutMs: 20000, NormalTimeoutMs: 5000,
 			ParseSPS: true, TryAnnexBFirst: true,
 		},
+		HLS: defaultHLS(),
+	}
+}
+
+func defaultHLS() HLS {
+	return HLS{
+		FragmentMs: 10000, TDRatio: 1, AOFRatio: 2.1, WindowMs: 60000, WaitKeyframe: true, Cleanup: true, DisposeMs: 120000,
+		Path: "./objs/nginx/html", M3U8File: "[app]/[stream].m3u8", TSFile: "[app]/[stream]-[seq].ts",
+		FMP4File: "[app]/[stream]-[seq].m4s", InitFile: "[app]/[stream]/init.mp4", Ctx: true, TSCtx: true,
+		FragmentsPerKey: 5, KeyFile: "[app]/[stream]-[seq].key", KeyPath: "./objs/nginx/html", KeyURL: "./objs/nginx/html",
+		PartMs: 500, Unused: HLSUnused{ACodec: "aac", VCodec: "h264", NotifyBytes: 64, DTSDirectly: true, Recover: true},
 	}
 }
 
@@ -80,6 +91,14 @@ vhost a {
         mr on; mr_latency 1; firstpkt_timeout 2; normal_timeout 3; parse_sps off; try_annexb_first off;
         kickoff_for_idle 0.5;
     }
+    hls {
+        enabled on; hls_fragment 2.5; hls_td_ratio 1.5; hls_aof_ratio 3; hls_window 30; hls_on_error disconnect;
+        hls_path p; hls_m3u8_file m; hls_ts_file t; hls_use_fmp4 on; hls_fmp4_file f; hls_init_file i; hls_entry_prefix e;
+        hls_master_m3u8_path_relative on; hls_cleanup off; hls_dispose 0; hls_wait_keyframe off; hls_ts_floor on;
+        hls_ctx off; hls_ts_ctx off; hls_keys on; hls_fragments_per_key 1; hls_key_file kf; hls_key_file_path kp;
+        hls_key_url ku; low_latency on; hls_part 0.3; hls_storage s; hls_mount mo; hls_acodec an; hls_vcodec vn;
+        hls_nb_notify 1; hls_dts_directly off; hls_recover off;
+    }
 }
 vhost b { publish { mr on; } play { time_jitter off; } }`)
 	b := defaultVhost("b")
@@ -104,6 +123,13 @@ vhost b { publish { mr on; } play { time_jitter off; } }`)
 				QueueLengthMs: 1500, TimeJitter: JitterZero, ATC: true, ATCAuto: true, MixCorrect: true,
 				MwLatencySet: true, MwMsgs: 3, MwMsgsSet: true, SendMinIntervalMs: 10.25, ReduceSequenceHeader: true,
 				MaxPlayers: 11, MaxPlayersPerIP: 12,
+			},
+			HLS: HLS{
+				Enabled: true, FragmentMs: 2500, TDRatio: 1.5, AOFRatio: 3, WindowMs: 30000, OnError: OnErrorDisconnect,
+				Path: "p", PathSet: true, M3U8File: "m", TSFile: "t", FMP4: true, FMP4File: "f", InitFile: "i", EntryPrefix: "e",
+				MasterRelative: true, TSFloor: true, Keys: true, FragmentsPerKey: 1, KeyFile: "kf", KeyPath: "kp", KeyPathSet: true,
+				KeyURL: "ku", KeyURLSet: true, LowLatency: true, PartMs: 300,
+				Unused: HLSUnused{Storage: "s", Mount: "mo", ACodec: "an", VCodec: "vn", NotifyBytes: 1},
 			},
 			Publish: Publish{
 				MR:          false, // min_latency

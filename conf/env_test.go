@@ -148,8 +148,8 @@ func TestEnvWarnings(t *testing.T) {
 		},
 		{"SRS_HTTP_API_ENABLED=off", ""},
 		{
-			"SRS_VHOST_HLS_HLS_FRAGMENT=2",
-			"conf: SRS_VHOST_HLS_HLS_FRAGMENT: vhost.hls.hls_fragment: accepted, but srsd does not implement it yet",
+			"SRS_VHOST_RTC_NACK=off",
+			"conf: SRS_VHOST_RTC_NACK: vhost.rtc.nack: accepted, but srsd does not implement it yet",
 		},
 		{
 			"SRS_VHOST_SRT_TO_RTMP=off",

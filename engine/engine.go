@@ -21,6 +21,7 @@ import (
 
 	"srsd/conf"
 	"srsd/engine/certificate"
+	"srsd/engine/hls"
 	"srsd/engine/journal"
 	"srsd/engine/sink"
 	"srsd/engine/web"
@@ -42,6 +43,7 @@ type Engine struct {
 	keeper    *certificate.Keeper
 
 	outputs      *sink.Outputs // nil: none is configured
+	hls          *hls.Server   // nil: no vhost has it
 	web          *web.Server   // nil: no http_server
 	webListeners []net.Listener
 	webSecured   []net.Listener // HTTPS

@@ -6,21 +6,33 @@ import (
 	"context"
 	"crypto/tls"
 	"net"
+	"slices"
 	"time"
 
 	"srsd/conf"
 	"srsd/engine/certificate"
+	"srsd/engine/hls"
 	"srsd/engine/session"
 	"srsd/engine/sink"
 	"srsd/engine/web"
 )
 
 // outputKinds are the kinds of output that run off the loop.
-func outputKinds() []sink.Kind { return nil }
+func (e *Engine) outputKinds() (kinds []sink.Kind) {
+	if wantsHLS(e.opts.Config) {
+		e.hls = hls.New(e.opts.Log)
+		kinds = append(kinds, e.hls.Kind())
+	}
+	return kinds
+}
+
+func wantsHLS(c *conf.Config) bool {
+	return slices.ContainsFunc(c.Vhosts, func(v *conf.Vhost) bool { return v.HLS.Enabled })
+}
 
 // newOutputs makes what is fed with all streams, beside their players.
 func (e *Engine) newOutputs() {
-	kinds := outputKinds()
+	kinds := e.outputKinds()
 	if len(kinds) == 0 {
 		return
 	}
@@ -49,7 +61,12 @@ func (e *Engine) newHTTP() (err error) {
 
 // webHandlers are what the URLs of http_server are shared by, in the order in which they are
 // asked.
-func (e *Engine) webHandlers() []web.Handler { return nil }
+func (e *Engine) webHandlers() (handlers []web.Handler) {
+	if e.hls != nil {
+		handlers = append(handlers, e.hls)
+	}
+	return handlers
+}
 
 // startHTTP serves HTTP until stopHTTP.
 func (e *Engine) startHTTP(ctx context.Context) {

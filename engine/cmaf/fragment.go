@@ -93,6 +93,10 @@ func (g *Fragmenter) Add(f *Frame) {
 	r.held = &held
 }
 
+// Next gives the frame of f's kind that is held its length, without taking f: call Cut after it
+// for a fragment that ends before f.
+func (g *Fragmenter) Next(f *Frame) { g.runs[trackID(f.Track)-1].release(f.DTS) }
+
 // release gives the frame that is held its length: up to next.
 func (r *run) release(next int64) {
 	if r.held == nil {

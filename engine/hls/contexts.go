@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: MIT
+
+package hls
+
+import (
+	"container/list"
+	"crypto/rand"
+	"sync"
+	"time"
+)
+
+// contextsMax is how many sessions are known; the one that was idle for longest makes room.
+const contextsMax = 65_536
+
+// contextBytes is the length of a session's name.
+const contextBytes = 8
+
+// contexts are the sessions of players: hls_ctx. For any goroutine.
+type contexts struct {
+	mu   sync.Mutex
+	byID map[string]*list.Element
+	idle list.List // of *context, the one seen last in front
+}
+
+// context is one player's session.
+type context struct {
+	id     string
+	stream string
+	seen   time.Time
+	lives  time.Duration // without a request
+}
+
+// begin returns the name of a new session.
+func (c *contexts) begin(stream string, lives time.Duration, now time.Time) string {
+	id := rand.Text()[:contextBytes]
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.byID == nil {
+		c.byID = map[string]*list.Element{}
+	}
+	c.expire(now)
+	if len(c.byID) >= contextsMax {
+		c.end(c.idle.Back())
+	}
+	c.byID[id] = c.idle.PushFront(&context{id: id, stream: stream, seen: now, lives: lives})
+	return id
+}
+
+// alive says whether a session is one of the stream, and keeps it so.
+func (c *contexts) alive(id, stream string, now time.Time) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	e := c.byID[id]
+	if e == nil {
+		return false
+	}
+	one := e.Value.(*context)
+	if one.stream != stream {
+		return false
+	}
+	if now.Sub(one.seen) > one.lives {
+		c.end(e)
+		return false
+	}
+	one.seen = now
+	c.idle.MoveToFront(e)
+	return true
+}
+
+// expire ends sessions at the idle end that have had their time.
+func (c *contexts) expire(now time.Time) {
+	for e := c.idle.Back(); e != nil; e = c.idle.Back() {
+		if one := e.Value.(*context); now.Sub(one.seen) <= one.lives {
+			return
+		}
+		c.end(e)
+	}
+}
+
+func (c *contexts) end(e *list.Element) {
+	delete(c.byID, e.Value.(*context).id)
+	c.idle.Remove(e)
+}
+
+// count returns how many sessions of a stream had a request within the last while.
+func (c *contexts) count(stream string, within time.Duration, now time.Time) (n int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for e := c.idle.Front(); e != nil; e = e.Next() {
+		one := e.Value.(*context)
+		if now.Sub(one.seen) > within {
+			break
+		}
+		if one.stream == stream {
+			n++
+		}
+	}
+	return n
+}

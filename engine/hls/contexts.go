@@ -19,11 +19,11 @@ const contextBytes = 8
 type contexts struct {
 	mu   sync.Mutex
 	byID map[string]*list.Element
-	idle list.List // of *context, the one seen last in front
+	idle list.List // of *viewer, the one seen last in front
 }
 
-// context is one player's session.
-type context struct {
+// viewer is one player's session.
+type viewer struct {
 	id     string
 	stream string
 	seen   time.Time
@@ -42,7 +42,7 @@ func (c *contexts) begin(stream string, lives time.Duration, now time.Time) stri
 	if len(c.byID) >= contextsMax {
 		c.end(c.idle.Back())
 	}
-	c.byID[id] = c.idle.PushFront(&context{id: id, stream: stream, seen: now, lives: lives})
+	c.byID[id] = c.idle.PushFront(&viewer{id: id, stream: stream, seen: now, lives: lives})
 	return id
 }
 
@@ -54,7 +54,7 @@ func (c *contexts) alive(id, stream string, now time.Time) bool {
 	if e == nil {
 		return false
 	}
-	one := e.Value.(*context)
+	one := e.Value.(*viewer)
 	if one.stream != stream {
 		return false
 	}
@@ -70,7 +70,7 @@ func (c *contexts) alive(id, stream string, now time.Time) bool {
 // expire ends sessions at the idle end that have had their time.
 func (c *contexts) expire(now time.Time) {
 	for e := c.idle.Back(); e != nil; e = c.idle.Back() {
-		if one := e.Value.(*context); now.Sub(one.seen) <= one.lives {
+		if one := e.Value.(*viewer); now.Sub(one.seen) <= one.lives {
 			return
 		}
 		c.end(e)
@@ -78,7 +78,7 @@ func (c *contexts) expire(now time.Time) {
 }
 
 func (c *contexts) end(e *list.Element) {
-	delete(c.byID, e.Value.(*context).id)
+	delete(c.byID, e.Value.(*viewer).id)
 	c.idle.Remove(e)
 }
 
@@ -87,7 +87,7 @@ func (c *contexts) count(stream string, within time.Duration, now time.Time) (n 
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for e := c.idle.Front(); e != nil; e = e.Next() {
-		one := e.Value.(*context)
+		one := e.Value.(*viewer)
 		if now.Sub(one.seen) > within {
 			break
 		}

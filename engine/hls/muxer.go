@@ -24,6 +24,8 @@ const (
 	holdMs = 1000
 	// shortest is what a segment must have: a shorter one is dropped and its number used again.
 	shortest = 100 * time.Millisecond
+	// framesMax bounds the frames of so short a segment.
+	framesMax = 64
 	// A segment ends at forcedSegments times its length, forcedAfter at least, without a keyframe,
 	// and at segmentBytesMax.
 	forcedSegments  = 3
@@ -77,6 +79,10 @@ type building struct {
 	start, last time.Duration // times of the first and the last frame
 	step        time.Duration
 	video       bool // a picture is in it
+
+	// frames are all of it while it is shorter than shortest: if another track changes then, as both
+	// do when an encoder begins anew, they are the first ones of the next segment.
+	frames []cmaf.Frame
 }
 
 func (s *Server) newMuxer(id sink.ID) (*muxer, error) {
@@ -229,8 +235,12 @@ func (m *muxer) trackOf(f *cmaf.Frame) *cmaf.Track {
 func (m *muxer) takes(t *cmaf.Track) bool { return t != nil && (m.listed.fmp4 || tsmux.Carries(t)) }
 
 // configure makes the container of the tracks that there are now.
-func (m *muxer) configure() error {
-	err := m.finish(nil)
+func (m *muxer) configure() (err error) {
+	if m.open != nil {
+		again := m.open.frames
+		defer func() { err = errors.Join(err, m.repeat(again)) }()
+	}
+	err = m.finish(nil)
 	m.discontinuity = m.next > 0
 	m.needKey = true
 	video, audio := m.reader.Video(), m.reader.Audio()
@@ -264,6 +274,16 @@ func (m *muxer) configure() error {
 	return err
 }
 
+// repeat takes frames of a segment that was given up, if their track is still there.
+func (m *muxer) repeat(frames []cmaf.Frame) (err error) {
+	for i := range frames {
+		if f := &frames[i]; m.box != nil && (f.Track == m.video || f.Track == m.audio) {
+			err = errors.Join(err, m.frame(f))
+		}
+	}
+	return err
+}
+
 // newInit makes the header of the segments to come, unless the last one says the same.
 func (m *muxer) newInit() error {
 	data, err := cmaf.Init(m.video, m.audio)
@@ -286,6 +306,9 @@ func (m *muxer) newInit() error {
 	}
 	if !m.s.put("/"+name, h.file) {
 		return fmt.Errorf("hls: another stream has the file /%s", name)
+	}
+	if old := m.init; old != nil && !m.needed(nil, func(s *segment) bool { return s.init == old }) {
+		m.s.drop("/"+old.name, old.file)
 	}
 	m.init = h
 	return nil
@@ -349,6 +372,11 @@ func (m *muxer) add(f *cmaf.Frame) error {
 		}
 	}
 	b.video = b.video || f.Track == m.video
+	if f.Time()-b.start < shortest && len(b.frames) < framesMax {
+		b.frames = append(b.frames, *f)
+	} else {
+		b.frames = nil
+	}
 	return m.box.add(f)
 }
 

@@ -331,7 +331,7 @@ func (m *muxer) begin(f *cmaf.Frame) error {
 	}
 	m.open = &building{start: at, last: at}
 	m.open.seq, m.open.init, m.open.wall = m.next, m.init, m.clock.Add(at)
-	m.open.discontinuity, m.open.independent = m.discontinuity, m.video == nil || f.Key
+	m.open.discontinuity, m.open.independent = m.discontinuity, m.video == nil || f.Key && f.Track == m.video
 	m.discontinuity, m.needKey = false, false
 	if err := m.box.open(); err != nil {
 		m.open = nil
@@ -402,6 +402,7 @@ func (m *muxer) finish(f *cmaf.Frame) (err error) {
 		m.addPart(rest)
 		m.open = nil
 	}
+	m.measure(b)
 	if b.duration < shortest && len(b.parts) == 0 {
 		m.discontinuity = m.discontinuity || b.discontinuity
 		m.needKey = true

@@ -11,6 +11,9 @@ import (
 	"srsd/engine/cmaf"
 )
 
+// gapMax is what the frames of a segment may lack to fill its time.
+const gapMax = 250 * time.Millisecond
+
 // addPart lists a part of the open segment.
 func (m *muxer) addPart(f cmaf.Fragment) {
 	b := m.open
@@ -23,6 +26,22 @@ func (m *muxer) addPart(f cmaf.Fragment) {
 	m.listed.partTarget = max(m.listed.partTarget, f.Duration.Truncate(time.Millisecond))
 	m.fulfil(p.name, p.file)
 	b.parts = append(b.parts, p)
+}
+
+// measure gives a segment that has parts the length of these: where frames do not follow on each
+// other, that is not the time until the next one, and what comes is a discontinuity.
+func (m *muxer) measure(b *building) {
+	if len(b.parts) == 0 {
+		return
+	}
+	sum := time.Duration(0)
+	for i := range b.parts {
+		sum += b.parts[i].duration
+	}
+	if (sum - b.duration).Abs() > gapMax {
+		m.discontinuity = true
+	}
+	b.duration = sum
 }
 
 // partName is the name of a part: beside the playlist, /live/livestream.12.3.m4s.

@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: MIT
+
+package hls
+
+import (
+	"crypto/aes"
+	"crypto/cipher"
+	"encoding/hex"
+	"fmt"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"srsd/engine/cmaf/cmaftest"
+	"srsd/engine/sink"
+)
+
+var master = regexp.MustCompile(`^#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=\d+,AVERAGE-BANDWIDTH=\d+,` +
+	`CODECS="avc1\.64000a,mp4a\.40\.2",RESOLUTION=128x72\n(\S+\?hls_ctx=([A-Z0-9]{8})\S*)\n$`)
+
+// A player gets a session, with which it has the playlist and segments; its other parameters go on.
+// Who has another one, or was silent for too long, is refused.
+func TestSessions(t *testing.T) {
+	h := newHouse(t, "hls_ctx on", "hls_window 10")
+	h.publish(cmaftest.Load(t, cmaftest.H264AAC))
+	found := master.FindStringSubmatch(string(h.body(playlistURL + "?token=a%26b")))
+	if found == nil || !strings.HasPrefix(found[1], playlistURL) || !strings.HasSuffix(found[1], "&token=a%26b") {
+		t.Fatalf("master playlist: %q", h.body(playlistURL+"?token=a%26b"))
+	}
+	p := parse(t, string(h.body(found[1])))
+	for _, s := range p.segments {
+		if !strings.HasSuffix(s.url, "?hls_ctx="+found[2]) {
+			t.Errorf("%s is without the session", s.url)
+		}
+		h.body("/live/" + s.url)
+	}
+	if w := h.get(playlistURL + "?hls_ctx=ABCDEFGH"); w.Code != 404 {
+		t.Errorf("a session that nobody has: %d", w.Code)
+	}
+	id := sink.ID{Vhost: h.v, App: "live", Stream: "s"}
+	if n := h.s.Players(id); n != 1 {
+		t.Errorf("%d players", n)
+	}
+	h.base = h.base.Add(time.Minute)
+	h.wall = h.wall.Add(time.Minute)
+	if w := h.get(found[1]); w.Code != 404 || h.s.Players(id) != 0 {
+		t.Errorf("a session that was silent for a minute: %d, %d players", w.Code, h.s.Players(id))
+	}
+	h.open("other")
+	h.publish(cmaftest.Load(t, cmaftest.H264AAC))
+	other := master.FindStringSubmatch(string(h.body("/live/other.m3u8")))
+	if w := h.get(playlistURL + "?hls_ctx=" + other[2]); w.Code != 404 {
+		t.Errorf("another stream's session: %d", w.Code)
+	}
+}
+
+// Sessions are bounded: the one that was silent for longest makes room.
+func TestSessionsBounded(t *testing.T) {
+	var c contexts
+	now := time.Now()
+	first := c.begin("s", time.Hour, now)
+	second := c.begin("s", time.Hour, now)
+	for range contextsMax - 2 {
+		c.begin("s", time.Hour, now)
+	}
+	if !c.alive(first, "s", now) {
+		t.Fatal("the first one ended early")
+	}
+	c.begin("s", time.Hour, now)
+	if len(c.byID) != contextsMax || c.idle.Len() != contextsMax || c.alive(second, "s", now) || !c.alive(first, "s", now) {
+		t.Errorf("%d sessions; second lives %t, first %t", len(c.byID), c.alive(second, "s", now), c.alive(first, "s", now))
+	}
+	c.begin("s", time.Hour, now.Add(2*time.Hour))
+	if len(c.byID) != 1 {
+		t.Errorf("%d sessions after their time", len(c.byID))
+	}
+}
+
+// Segments are encrypted as their tags say, with another key after so many.
+func TestKeys(t *testing.T) {
+	h := newHouse(t, "hls_keys on", "hls_fragments_per_key 2")
+	messages := cmaftest.Load(t, cmaftest.H264AAC)
+	h.publish(messages)
+	p := h.playlist()
+	var clear []byte
+	keys := map[string]bool{}
+	vectors := map[string]bool{}
+	for i, s := range p.segments {
+		a := attributes(s.key)
+		if want := fmt.Sprintf("s-%d.key", i/2*2); a["METHOD"] != "AES-128" || a["URI"] != want || vectors[a["IV"]] {
+			t.Errorf("segment %d: %s, want the key %s", i, s.key, want)
+		}
+		vectors[a["IV"]] = true
+		w := h.get("/live/" + a["URI"])
+		if w.Code != 200 || w.Body.Len() != 16 || !strings.Contains(w.Header().Get("Cache-Control"), "no-store") {
+			t.Fatalf("key: %d, %d bytes, %v", w.Code, w.Body.Len(), w.Header())
+		}
+		keys[w.Body.String()] = true
+		iv, err := hex.DecodeString(strings.TrimPrefix(a["IV"], "0x"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		block, err := aes.NewCipher(w.Body.Bytes())
+		if err != nil {
+			t.Fatal(err)
+		}
+		data := h.body("/live/" + s.url)
+		cipher.NewCBCDecrypter(block, iv).CryptBlocks(data, data)
+		clear = append(clear, data[:len(data)-int(data[len(data)-1])]...)
+	}
+	if len(keys) != 3 {
+		t.Errorf("%d keys", len(keys))
+	}
+	checkTS(t, clear, messages)
+}
+
+func TestNames(t *testing.T) {
+	h := newHouse(t, "hls_ts_file [vhost]/[app]/[stream]/[2006]/[01]/[02]/[15]-[04]-[05]-[999]-[seq]-[duration].ts",
+		"hls_m3u8_file [vhost]/[app]/[stream].m3u8", "hls_entry_prefix http://cdn/")
+	h.publish(cmaftest.Load(t, cmaftest.H264AAC))
+	p := parse(t, string(h.body("/__defaultVhost__/live/s.m3u8")))
+	if want := "http://cdn/__defaultVhost__/live/s/2026/01/02/03-04-05-000-0-1000.ts"; p.segments[0].url != want {
+		t.Errorf("%s, want %s", p.segments[0].url, want)
+	}
+	h.body(strings.TrimPrefix(p.segments[0].url, "http://cdn"))
+	for _, name := range []string{"..", ".", "a\x01", strings.Repeat("a", 300)} {
+		if m := h.s.Kind().Open(sink.ID{Vhost: h.v, App: name, Stream: "s"}); m != nil {
+			t.Errorf("application %q has HLS", name)
+		}
+	}
+}
+
+// Servers with one clock agree on the numbers of hls_ts_floor.
+func TestFloor(t *testing.T) {
+	h := newHouse(t, "hls_ts_floor on", "hls_ts_file [app]/[stream]-[timestamp].ts")
+	h.publish(long(t, cmaftest.H264AAC, 2))
+	p := h.playlist()
+	var n [2]int64
+	for i, s := range []string{p.segments[0].url, p.segments[len(p.segments)-1].url} {
+		if _, err := fmt.Sscanf(s, "s-%d.ts", &n[i]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if first := n[0] - h.base.Unix(); first < 0 || first > 1 || n[1]-n[0] != int64(len(p.segments)-1) {
+		t.Errorf("numbers from %d to %d, the clock began at %d", n[0], n[1], h.base.Unix())
+	}
+}

@@ -54,7 +54,8 @@ func TestDiskFull(t *testing.T) {
 		t.Error("the gap is not marked")
 	}
 	whole := h.playlist()
-	if len(whole.segments) != 18 || slices.ContainsFunc(whole.segments, func(s parsedSegment) bool { return s.discontinuity }) {
+	gap := slices.ContainsFunc(whole.segments, func(s parsedSegment) bool { return s.discontinuity })
+	if len(whole.segments) != 18 || gap {
 		t.Errorf("in memory: %d segments, or a gap", len(whole.segments))
 	}
 	checkTS(t, h.media(whole), all)

@@ -68,8 +68,9 @@ func TestSessionsBounded(t *testing.T) {
 		t.Fatal("the first one ended early")
 	}
 	c.begin("s", time.Hour, now)
-	if len(c.byID) != contextsMax || c.idle.Len() != contextsMax || c.alive(second, "s", now) || !c.alive(first, "s", now) {
-		t.Errorf("%d sessions; second lives %t, first %t", len(c.byID), c.alive(second, "s", now), c.alive(first, "s", now))
+	lives := [2]bool{c.alive(first, "s", now), c.alive(second, "s", now)}
+	if len(c.byID) != contextsMax || c.idle.Len() != contextsMax || lives != [2]bool{true, false} {
+		t.Errorf("%d sessions; the first and the second live: %v", len(c.byID), lives)
 	}
 	c.begin("s", time.Hour, now.Add(2*time.Hour))
 	if len(c.byID) != 1 {
@@ -83,7 +84,7 @@ func TestKeys(t *testing.T) {
 	messages := cmaftest.Load(t, cmaftest.H264AAC)
 	h.publish(messages)
 	p := h.playlist()
-	var clear []byte
+	var plain []byte
 	keys := map[string]bool{}
 	vectors := map[string]bool{}
 	for i, s := range p.segments {
@@ -107,12 +108,12 @@ func TestKeys(t *testing.T) {
 		}
 		data := h.body("/live/" + s.url)
 		cipher.NewCBCDecrypter(block, iv).CryptBlocks(data, data)
-		clear = append(clear, data[:len(data)-int(data[len(data)-1])]...)
+		plain = append(plain, data[:len(data)-int(data[len(data)-1])]...)
 	}
 	if len(keys) != 3 {
 		t.Errorf("%d keys", len(keys))
 	}
-	checkTS(t, clear, messages)
+	checkTS(t, plain, messages)
 }
 
 func TestNames(t *testing.T) {

@@ -185,7 +185,8 @@ type Vhost struct {
 	Security Security
 	Refer    Refer
 
-	HLS HLS
+	HLS       HLS
+	HTTPRemux HTTPRemux
 }
 
 // Jitter is how a player's timestamps are corrected.

@@ -58,6 +58,7 @@ func finish(b *build, rep *report) (*Config, []Warning, error) {
 	b.finishProxy(rep)
 	for _, v := range cfg.Vhosts {
 		b.finishAccess(v, rep)
+		b.finishRemux(v, rep)
 	}
 	if err := rep.err(); err != nil {
 		return nil, rep.warnings, err

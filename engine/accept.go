@@ -17,6 +17,7 @@ import (
 
 	"srsd/engine/gate"
 	"srsd/engine/link"
+	"srsd/engine/session"
 )
 
 // Accepting is done here and not by gnet, whose accept ends the whole engine at the first
@@ -73,8 +74,9 @@ func listen(address, directive string) (net.Listener, error) {
 type accepted struct {
 	peer   netip.AddrPort
 	place  *gate.Place
-	tls    *link.TLS // its handshake is complete; nil: a plain connection
-	opened bool      // OnOpen was called; the loop writes it before EnrollContext returns
+	tls    *link.TLS      // its handshake is complete; nil: a plain connection
+	watch  *session.Watch // what an HTTP client asks for; nil: the connection is RTMP
+	opened bool           // OnOpen was called; the loop writes it before EnrollContext returns
 }
 
 // accept takes connections from l until ctx is done and its connections are enrolled. hands

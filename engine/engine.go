@@ -48,6 +48,7 @@ type Engine struct {
 	webListeners []net.Listener
 	webSecured   []net.Listener // HTTPS
 	webKeeper    *certificate.Keeper
+	live         live
 
 	loop   *loop
 	client *gnet.Client
@@ -78,6 +79,7 @@ func New(opts Options) (*Engine, error) {
 	e.door = newDoor(opts.Config, opts.Log)
 	e.memoryBytes, _ = MemoryBudget(opts.Config)
 	e.loop = newLoop(e)
+	e.live.engine = e
 	var err error
 	if e.listeners, err = listenAll(opts.Config.Listen, "listen"); err != nil {
 		return nil, err
@@ -208,12 +210,14 @@ func (e *Engine) Run(ctx context.Context) error {
 		// Nobody may hand anything to a loop that has gone: its descriptors may be another's.
 		if err == nil {
 			accepting.Wait()
+			e.live.end()
 			e.loop.askToReconnect()
 		}
 		endTicks()
 		ticker.Wait()
 		if !errors.Is(err, ErrLoopStopped) {
 			accepting.Wait()
+			e.live.end()
 			e.loop.closeAll()
 		}
 	})

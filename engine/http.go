@@ -61,7 +61,8 @@ func (e *Engine) newHTTP() (err error) {
 
 // webHandlers are what the URLs of http_server are shared by, in the order in which they are
 // asked.
-func (e *Engine) webHandlers() (handlers []web.Handler) {
+func (e *Engine) webHandlers() []web.Handler {
+	handlers := []web.Handler{&e.live}
 	if e.hls != nil {
 		handlers = append(handlers, e.hls)
 	}

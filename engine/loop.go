@@ -123,6 +123,9 @@ func (l *loop) OnOpen(c gnet.Conn) (out []byte, action gnet.Action) {
 			action = gnet.Close
 		}
 	}
+	if a.watch != nil && l.core.Watch(m, a.watch) {
+		action = gnet.Close
+	}
 	return nil, action
 }
 

@@ -171,6 +171,14 @@ func (r *Reactor) Traffic(m *Member, b []byte) (closeNow bool) {
 	return m.Feed(b, r.nowMs())
 }
 
+// Watch gives m, which has just been opened, the request of an HTTP client. It returns whether the
+// connection must be closed now.
+func (r *Reactor) Watch(m *Member, w *session.Watch) (closeNow bool) {
+	closeNow = r.guard(m, func(nowMs int64) bool { return m.Watch(w, nowMs) })
+	r.settleAll()
+	return closeNow
+}
+
 // Closed ends the session of a connection that was closed; err is what its reading ended
 // with, nil or io.EOF if it was the peer's end or our own decision. The Host calls it once.
 func (r *Reactor) Closed(m *Member, err error) {

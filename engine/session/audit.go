@@ -60,7 +60,8 @@ func (s *Session) Audit() error {
 	limits := s.env.Limits
 	partial, waiting := s.env.Config.Budgets.AssemblyBytes+limits.MediaBytesMax, limits.MediaBytesMax+link.PendingMax
 	switch {
-	case (s.publish != nil) != (s.phase == phasePublish), (s.player != nil) != (s.phase == phasePlay):
+	case (s.publish != nil) != (s.phase == phasePublish),
+		(s.player != nil) != (s.phase == phasePlay || s.phase == phaseWatch):
 		return fmt.Errorf("phase %d, publishes %v, plays %v", s.phase, s.publish != nil, s.player != nil)
 	case s.publish != nil && s.publish.stream.Publisher() != s:
 		return fmt.Errorf("its stream %s has another publisher", s.publish.stream.Name)

@@ -100,9 +100,9 @@ func (s *Session) admit(name string, vhost *conf.Vhost, change bool) error {
 		return errNoMemory
 	}
 	if play.MaxPlayers > 0 {
-		if st := s.env.Hub.Find(name); st != nil && st.Players() >= play.MaxPlayers {
+		if n := s.env.Hub.Viewers(name); n >= play.MaxPlayers {
 			s.crossed(BudgetPlayers)
-			return fmt.Errorf("session: the stream has %d players, and may not have more", st.Players())
+			return fmt.Errorf("session: the stream has %d players, and may not have more", n)
 		}
 	}
 	if at, counts := s.seat(vhost); counts && s.env.crossings.seats[at] >= play.MaxPlayersPerIP {

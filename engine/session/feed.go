@@ -36,8 +36,8 @@ func (s *Session) feed(b []byte) {
 		case phaseLinger:
 			s.feedLinger(b)
 			return
-		case phaseClosed:
-			return
+		case phaseWatch, phaseClosed:
+			return // what an HTTP client sends behind its request is thrown away
 		}
 	}
 }
@@ -58,7 +58,7 @@ func (s *Session) fed() {
 		s.publish.stream.Flush(s.nowMs)
 	case phasePlay:
 		s.acknowledge()
-	case phaseProxy, phaseC0C1, phaseC2, phaseLinger, phaseClosed:
+	case phaseProxy, phaseC0C1, phaseC2, phaseWatch, phaseLinger, phaseClosed:
 	}
 }
 

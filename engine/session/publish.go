@@ -141,7 +141,7 @@ func (s *Session) closeStream() {
 		a.send()
 	case phasePlay:
 		s.leavePlay()
-	case phaseProxy, phaseC0C1, phaseC2, phaseCommand, phaseLinger, phaseClosed:
+	case phaseProxy, phaseC0C1, phaseC2, phaseCommand, phaseWatch, phaseLinger, phaseClosed:
 	}
 }
 

@@ -100,6 +100,7 @@ const (
 	phaseCommand              // connect, createStream, until publish or play
 	phasePublish              // messages append to the stream's log
 	phasePlay                 // a cursor drains the log into the socket
+	phaseWatch                // the same over HTTP: the peer has nothing more to say
 	phaseLinger               // refused: the answer is on its way, input is thrown away
 	phaseClosed               // the end
 )
@@ -151,7 +152,7 @@ type Session struct {
 	client  *client    // since connect
 	publish *publisher // in phasePublish
 	player  *stream.Player
-	playing string // the stream's name, in phasePlay
+	playing string // the stream's name, in phasePlay and phaseWatch
 }
 
 // client is what connect told about the peer. Immutable.
@@ -206,7 +207,7 @@ func (s *Session) Check(nowMs int64) (closeNow bool) {
 		s.expire(ReasonRoleTimeout, "neither play nor publish in time")
 	case phasePublish:
 		s.checkPublisher()
-	case phasePlay:
+	case phasePlay, phaseWatch:
 		s.checkPlayer()
 	case phaseLinger:
 		s.expire(s.reason, s.detail)
@@ -339,7 +340,7 @@ func (s *Session) Close(cause Reason, detail string, nowMs int64) {
 	st.Closed++
 	st.ByReason[s.reason]++
 	st.BytesOut += s.Conn.Sent
-	if s.Conn.Received == int64(s.headBytes) && s.reason == ReasonPeerClosed {
+	if s.Conn.Received == int64(s.headBytes) && s.reason == ReasonPeerClosed && s.playing == "" {
 		s.env.Log.Debug(s.ID, "probe", s.withVia(zap.Stringer("addr", s.addr))...) // a port check, not a client
 		return
 	}

@@ -38,6 +38,8 @@ type Cursor struct {
 	started bool     // shift is fixed
 	single  bool     // one message per write (send_min_interval)
 	lead    bool     // metadata and sequence headers must be sent first
+	tags    bool     // the log holds FLV tags, which are right for everybody as they are
+	headed  bool     // tags: the file's header was sent
 
 	shift    int64 // the reader's time = the stream's time - shift
 	startAt  int64 // the reader's time at its start: nothing is stamped earlier
@@ -138,7 +140,9 @@ func (c *Cursor) gatherEach(s *Stream, v *vectors, private *bytebufferpool.ByteB
 		switch c.judge(r) {
 		case leaveOut:
 			// Its delta is missing in the track's chain: what comes next begins a new one.
-			c.synced = c.synced.without(r.track)
+			if !c.tags {
+				c.synced = c.synced.without(r.track)
+			}
 			v.next = r.end()
 			continue
 		case finish:
@@ -303,6 +307,9 @@ func (c *Cursor) latest() int64 {
 // middle of their deltas would shift them against the others.
 func (c *Cursor) introduceLead(s *Stream, timestamp uint32, private *bytebufferpool.ByteBuffer,
 ) *bytebufferpool.ByteBuffer {
+	if c.tags {
+		return c.introduceTags(s, timestamp, private)
+	}
 	if private == nil {
 		private = bytebufferpool.Get()
 	}

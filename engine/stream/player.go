@@ -84,6 +84,9 @@ func (s *Stream) Join(conn Conn, owner Owner, limitMs, nowMs int64) *Player {
 		p.awaitKey()
 		p.greet = p.lead && s.Published()
 	}
+	if s.remux != nil {
+		p.tags, p.synced, p.greet = true, allTracks, false
+	}
 	p.pos = pos
 	p.seq = s.log.find(pos)
 	s.log.stand(pos)
@@ -161,6 +164,12 @@ func (s *Stream) removePlayer(p *Player, nowMs int64) {
 		s.wheel.heat(moved, nowMs, true)
 	}
 	s.trim()
+	if s.remux != nil && len(s.players) == 0 {
+		if source := s.remux.source; source != nil {
+			source.leftMs = nowMs
+		}
+		s.remux.end(nowMs)
+	}
 	s.hub.dispose(s)
 }
 
@@ -376,6 +385,10 @@ func (p *Player) between() {
 	if p.ctl != nil {
 		p.pre, p.preOff, p.ctl = p.ctl, 0, nil
 	}
+	if p.tags && (p.lead || !p.headed) && p.pos < p.log.head {
+		at := p.log.records.at(p.log.find(p.pos)).time
+		p.pre = p.introduceTags(p.stream, uint32(at), p.pre)
+	}
 	if p.greet {
 		p.greet = false
 		timestamp := uint32(p.startAt)
@@ -454,6 +467,9 @@ func (p *Player) forward() {
 	}
 	p.Skipped++
 	p.mid, p.synced, p.lead = 0, 0, true
+	if p.tags {
+		p.synced = allTracks
+	}
 	pos, ok := s.gop.start()
 	if ok && pos > p.pos {
 		near := s.log.head-pos <= s.hub.limits.LagBytesMax/2

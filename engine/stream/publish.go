@@ -43,6 +43,9 @@ func (s *Stream) Begin(messageType uint8, timestamp, length uint32, nowMs int64)
 			t.header += 4
 		}
 	}
+	if s.remux != nil {
+		t.header = flvTagBytes
+	}
 	var blank [chunk.Fmt0Bytes + 4]byte
 	s.log.write(blank[:t.header])
 	return true
@@ -131,6 +134,9 @@ func (s *Stream) Commit(nowMs int64) {
 		s.AbandonMessage()
 		return
 	}
+	if s.remux != nil {
+		s.endTag()
+	}
 	r := s.openRecord()
 	if kind.has(isKey) {
 		r.flags |= flagKey
@@ -175,6 +181,10 @@ func (s *Stream) Commit(nowMs int64) {
 //srsd:hot
 func (s *Stream) putHeader() {
 	t := &s.tail
+	if s.remux != nil {
+		s.putTagHeader()
+		return
+	}
 	var h [chunk.Fmt0Bytes + 4]byte
 	b := h[:t.header]
 	if t.place.absolute {

@@ -61,6 +61,8 @@ type Stream struct {
 	frame   bool     // a video frame was among it
 	crowded bool     // the log holds too much; the next tick looks at it
 	taps    *taps    // nil: none
+	remux   *remux   // what feeds it, if it is the FLV form of another stream
+	flv     *Stream  // its FLV form, while that is fed with it
 
 	Counters
 }
@@ -80,8 +82,13 @@ func (s *Stream) Published() bool { return s.publisher != nil }
 // Publisher returns whoever publishes the stream, as Publish was given it; nil without one.
 func (s *Stream) Publisher() any { return s.publisher }
 
-// Players returns how many play the stream.
-func (s *Stream) Players() int { return len(s.players) }
+// Players returns how many play the stream, in whatever form.
+func (s *Stream) Players() int {
+	if s.flv != nil {
+		return len(s.players) + len(s.flv.players)
+	}
+	return len(s.players)
+}
 
 // LastLeftMs is when the last player left; 0 when there was none yet.
 func (s *Stream) LastLeftMs() int64 { return s.leftMs }
@@ -116,6 +123,10 @@ func (s *Stream) Publish(owner any) error {
 			p.lead = false // everything that the player needs is still to come
 		}
 	}
+	if s.remux != nil {
+		return nil
+	}
+	s.hub.published(s)
 	if s.hub.Watcher != nil {
 		s.hub.Watcher.Published(s)
 	}
@@ -134,7 +145,10 @@ func (s *Stream) Unpublish(owner any, nowMs int64) {
 	s.gop.clear()
 	s.trim()
 	s.Flush(nowMs)
-	if s.hub.Watcher != nil {
+	if s.flv != nil {
+		s.flv.remux.end(nowMs)
+	}
+	if s.remux == nil && s.hub.Watcher != nil {
 		s.hub.Watcher.Unpublished(s)
 	}
 	s.hub.dispose(s)

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: MIT
+
+package engine
+
+import (
+	"bytes"
+	"errors"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"srsd/engine/session"
+	"srsd/engine/web"
+)
+
+// live is the web.Handler of live streams: it takes a request's connection away from net/http
+// and gives it to the loop, where it is a player like any other.
+type live struct {
+	engine *Engine
+	mu     sync.RWMutex // read-locked while a connection is on its way to the loop
+	ended  bool
+}
+
+// end returns when nothing is on its way to the loop any more, and lets nothing go there.
+func (h *live) end() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.ended = true
+}
+
+// Serve implements web.Handler.
+func (h *live) Serve(w http.ResponseWriter, r *web.Request) bool {
+	if r.Vhost == nil || !r.Vhost.HTTPRemux.Enabled {
+		return false
+	}
+	app, stream, ok := r.Vhost.HTTPRemux.Match(r.Path)
+	if !ok {
+		return false
+	}
+	header := w.Header()
+	header.Set("Content-Type", "video/x-flv")
+	header.Set("Cache-Control", "no-store")
+	header.Set("Connection", "close")
+	switch {
+	case r.Method == http.MethodHead:
+		w.WriteHeader(http.StatusOK)
+	case r.Method != http.MethodGet:
+		header.Set("Allow", "GET, HEAD")
+		refuse(w, "405 a live stream takes GET", http.StatusMethodNotAllowed)
+	case r.Secure:
+		refuse(w, "501 live streams are served over http:// and not yet over https://", http.StatusNotImplemented)
+	case r.Header.Get("Upgrade") != "":
+		refuse(w, "501 live streams are not served over WebSocket yet", http.StatusNotImplemented)
+	default:
+		h.watch(w, r, &session.Watch{Vhost: r.Vhost, App: app, Stream: stream, Page: r.Referer()})
+	}
+	return true
+}
+
+func refuse(w http.ResponseWriter, text string, code int) {
+	w.Header().Del("Content-Type")
+	http.Error(w, text, code)
+}
+
+// watch moves the connection to the loop. Whether the client may play is the session's to say.
+func (h *live) watch(w http.ResponseWriter, r *web.Request, request *session.Watch) {
+	e := h.engine
+	place, ok := e.door.enter(r.Peer.Addr(), time.Since(e.loop.start))
+	if !ok {
+		refuse(w, "503 the server has all connections that it may have", http.StatusServiceUnavailable)
+		return
+	}
+	a := &accepted{peer: r.Peer, place: place, watch: request}
+	var head bytes.Buffer
+	head.WriteString("HTTP/1.1 200 OK\r\n")
+	_ = w.Header().Write(&head) // never fails: memory
+	head.WriteString("\r\n")
+	request.Head = head.Bytes()
+	c, err := hijack(w)
+	if err != nil {
+		e.leave(a)
+		refuse(w, "500 "+err.Error(), http.StatusInternalServerError)
+		return
+	}
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	if h.ended {
+		e.leave(a)
+		_ = c.Close()
+		return
+	}
+	e.slots <- struct{}{}
+	e.enroll(c, a)
+}
+
+// hijack takes a request's connection. What the client has sent behind the request is lost,
+// which is right: it asked for all that this connection can carry.
+func hijack(w http.ResponseWriter) (*net.TCPConn, error) {
+	c, _, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		return nil, err
+	}
+	tcp, ok := c.(*net.TCPConn)
+	if !ok {
+		_ = c.Close()
+		return nil, errors.New("engine: no TCP connection")
+	}
+	return tcp, c.SetDeadline(time.Time{})
+}

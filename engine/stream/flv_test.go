@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: MIT
+
+package stream
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"math/rand/v2"
+	"testing"
+
+	"srsd/conf"
+	"srsd/proto/rtmp/msg"
+)
+
+// remuxed turns everything of http_remux on, as conf does by default.
+func remuxed(v *conf.Vhost) {
+	v.HTTPRemux = conf.HTTPRemux{Enabled: true, HasAudio: true, HasVideo: true, GuessHasAV: true, DropIfNotMatch: true}
+}
+
+// watch joins a player of the FLV form.
+func (b *bench) watch() *viewer {
+	v := b.viewer()
+	v.p = b.hub.FLV(b.s.Name, b.vhost).Join(v, v, 0, b.nowMs)
+	v.p.Flush(b.nowMs)
+	return v
+}
+
+// file reads what a player got as an FLV file, as a reader that believes nothing.
+func (v *viewer) file() (kinds byte, tags []got) {
+	v.t.Helper()
+	if len(v.raw) == 0 {
+		return 0, nil
+	}
+	if len(v.raw) < 13 || string(v.raw[:4]) != "FLV\x01" || !bytes.Equal(v.raw[5:13], []byte{0, 0, 0, 9, 0, 0, 0, 0}) {
+		v.t.Fatalf("no FLV header: %x", v.raw[:min(len(v.raw), 16)])
+	}
+	kinds = v.raw[4]
+	for b := v.raw[13:]; len(b) > 0; {
+		if len(b) < 15 {
+			v.t.Fatalf("%d bytes are no tag", len(b))
+		}
+		n := int(b[1])<<16 | int(b[2])<<8 | int(b[3])
+		if len(b) < n+15 || binary.BigEndian.Uint32(b[11+n:]) != uint32(n+11) || b[8]|b[9]|b[10] != 0 {
+			v.t.Fatalf("tag of %d bytes, %d are left, wrong sizes or stream id", n, len(b))
+		}
+		ts := uint32(b[7])<<24 | uint32(b[4])<<16 | uint32(b[5])<<8 | uint32(b[6])
+		tags = append(tags, got{b[0], ts, string(b[11 : 11+n])})
+		b = b[n+15:]
+	}
+	return kinds, tags
+}
+
+func (b *bench) audit() {
+	b.t.Helper()
+	if err := b.hub.Audit(); err != nil {
+		b.t.Error(err)
+	}
+}
+
+// TestFLVEqualsRTMP: players of both forms, whenever they come, get the same messages, byte for
+// byte; of those that came first the times are the same, too.
+func TestFLVEqualsRTMP(t *testing.T) {
+	for seed := range uint64(20) {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			r := rand.New(rand.NewPCG(seed, 1))
+			b := newBench(t, remuxed)
+			rtmp, flv := []*viewer{b.join()}, []*viewer{b.watch()}
+			b.publish()
+			b.headers(0)
+			for i := range 200 {
+				ts := uint32(i * 20)
+				switch {
+				case i%50 == 0:
+					b.video(ts, keyframe(i, 1000+r.IntN(100_000)))
+				case i%2 == 0:
+					b.video(ts, interframe(i, 10+r.IntN(40_000)))
+				default:
+					b.audio(ts, audioFrame(i, 10+r.IntN(400)))
+				}
+				if r.IntN(40) == 0 {
+					rtmp, flv = append(rtmp, b.join()), append(flv, b.watch())
+				}
+				b.audit()
+				b.sleep(20)
+			}
+			b.sleep(2000)
+			for i := range rtmp {
+				kinds, tags := flv[i].file()
+				if kinds != 5 {
+					t.Errorf("player %d: kinds %d, want 5", i, kinds)
+				}
+				want := rtmp[i].messages()
+				if len(tags) != len(want) {
+					t.Fatalf("player %d got %d tags, over RTMP %d messages", i, len(tags), len(want))
+				}
+				for n := range want {
+					if tags[n].typ != want[n].typ || tags[n].data != want[n].data || i == 0 && tags[n].ts != want[n].ts {
+						t.Fatalf("player %d, tag %d: %v, over RTMP %v", i, n, tags[n], want[n])
+					}
+				}
+			}
+			for _, v := range flv {
+				v.p.Leave(nil, b.nowMs)
+				b.audit()
+			}
+			if b.hub.Find(b.s.Name+flvSuffix) != nil || b.s.taps != nil {
+				t.Error("nobody plays the FLV form, and it is still made")
+			}
+		})
+	}
+}
+
+// TestFLVRepublish: a player stays when the publisher goes, and its clock goes on.
+func TestFLVRepublish(t *testing.T) {
+	b := newBench(t, remuxed)
+	v := b.watch()
+	for n := range 3 {
+		b.s = b.hub.Stream("v/live/s", b.vhost)
+		b.publish()
+		b.headers(0)
+		b.video(0, keyframe(n, 5000))
+		b.video(40, interframe(n, 500))
+		b.sleep(200)
+		b.s.Unpublish(b, b.nowMs)
+		b.sleep(1000)
+		b.audit()
+	}
+	_, tags := v.file()
+	last, frames := uint32(0), 0
+	for _, tag := range tags {
+		if tag.typ == msg.TypeVideo && tag.ts < last {
+			t.Errorf("the clock goes back from %d to %d", last, tag.ts)
+		}
+		if tag.typ == msg.TypeVideo {
+			last = tag.ts
+			frames++
+		}
+	}
+	if frames != 9 {
+		t.Errorf("%d video tags, want 9", frames)
+	}
+	if n := b.hub.Streams(); n != 1 {
+		t.Errorf("%d streams, want the FLV form alone", n)
+	}
+	v.p.Leave(nil, b.nowMs)
+	if n := b.hub.Streams(); n != 0 {
+		t.Errorf("%d streams are left", n)
+	}
+	b.audit()
+}
+
+// TestFLVKinds: what the header says, and what is left out.
+func TestFLVKinds(t *testing.T) {
+	for _, c := range []struct {
+		name         string
+		change       func(*conf.HTTPRemux)
+		audio, video bool // published
+		kinds        byte
+		tags         int // audio and video
+	}{
+		{"both", nil, true, true, 5, 4},
+		{"audio", nil, true, false, 4, 2},
+		{"video", nil, false, true, 1, 2},
+		{"no guess", func(r *conf.HTTPRemux) { r.GuessHasAV = false }, true, false, 5, 2},
+		{"has no audio", func(r *conf.HTTPRemux) { r.HasAudio = false }, true, true, 1, 2},
+		{"has no audio, kept", func(r *conf.HTTPRemux) { r.HasAudio, r.DropIfNotMatch = false, false }, true, true, 1, 4},
+	} {
+		for _, late := range []bool{false, true} {
+			b := newBench(t, func(v *conf.Vhost) {
+				remuxed(v)
+				if c.change != nil {
+					c.change(&v.HTTPRemux)
+				}
+			})
+			var v *viewer
+			if !late {
+				v = b.watch()
+			}
+			b.publish()
+			if c.video {
+				b.video(0, videoHeader(1))
+			}
+			if c.audio {
+				b.audio(0, audioHeader(1))
+			}
+			if late && !c.video {
+				v = b.watch() // no keyframe to begin with
+			}
+			if c.video {
+				b.video(0, keyframe(1, 100))
+			}
+			if c.audio {
+				b.audio(0, audioFrame(1, 100))
+			}
+			if v == nil {
+				v = b.watch()
+			}
+			b.sleep(2000)
+			kinds, tags := v.file()
+			if kinds != c.kinds || len(tags) != c.tags {
+				t.Errorf("%s, late %v: kinds %d, %d tags; want %d, %d", c.name, late, kinds, len(tags), c.kinds, c.tags)
+			}
+		}
+	}
+}
+
+// TestFLVSlow: a player that takes a little at a time is moved forward between two tags, and
+// what it has is a whole file.
+func TestFLVSlow(t *testing.T) {
+	b := newBench(t, func(v *conf.Vhost) { remuxed(v); v.Play.QueueLengthMs = 2000 })
+	b.publish()
+	b.headers(0)
+	v := b.watch()
+	v.room = 0
+	for i := range 1000 {
+		if i%25 == 0 {
+			b.video(uint32(i*40), keyframe(i, 20_000))
+		} else {
+			b.video(uint32(i*40), interframe(i, 3000))
+		}
+		v.room = 1000
+		b.sleep(40)
+		v.p.Check(b.nowMs)
+		b.audit()
+	}
+	v.room = -1
+	b.sleep(1000)
+	_, tags := v.file()
+	if v.p.Skipped == 0 || len(tags) < 100 || tags[len(tags)-1].ts != 999*40 {
+		t.Errorf("moved %d times, %d tags, the last is %v", v.p.Skipped, len(tags), tags[len(tags)-1])
+	}
+}

@@ -81,9 +81,10 @@ func (e *Engine) startHTTP(ctx context.Context) {
 		go e.webKeeper.Watch(ctx)
 	}
 	for _, l := range e.webSecured {
-		e.web.Start(tls.NewListener(l, &tls.Config{
+		e.web.Start(webTLS{l, &tls.Config{
 			MinVersion: tls.VersionTLS12, GetCertificate: e.webKeeper.Certificate, NextProtos: []string{"http/1.1"},
-		}))
+			DynamicRecordSizingDisabled: true, SessionTicketsDisabled: true, // as RTMPS
+		}})
 	}
 }
 

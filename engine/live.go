@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"srsd/engine/link"
 	"srsd/engine/session"
 	"srsd/engine/web"
 )
@@ -48,8 +49,6 @@ func (h *live) Serve(w http.ResponseWriter, r *web.Request) bool {
 	case r.Method != http.MethodGet:
 		header.Set("Allow", "GET, HEAD")
 		refuse(w, "405 a live stream takes GET", http.StatusMethodNotAllowed)
-	case r.Secure:
-		refuse(w, "501 live streams are served over http:// and not yet over https://", http.StatusNotImplemented)
 	case r.Header.Get("Upgrade") != "":
 		refuse(w, "501 live streams are not served over WebSocket yet", http.StatusNotImplemented)
 	default:
@@ -77,12 +76,13 @@ func (h *live) watch(w http.ResponseWriter, r *web.Request, request *session.Wat
 	_ = w.Header().Write(&head) // never fails: memory
 	head.WriteString("\r\n")
 	request.Head = head.Bytes()
-	c, err := hijack(w)
+	c, secured, err := hijack(w)
 	if err != nil {
 		e.leave(a)
 		refuse(w, "500 "+err.Error(), http.StatusInternalServerError)
 		return
 	}
+	a.tls = secured
 	h.mu.RLock()
 	defer h.mu.RUnlock()
 	if h.ended {
@@ -96,15 +96,17 @@ func (h *live) watch(w http.ResponseWriter, r *web.Request, request *session.Wat
 
 // hijack takes a request's connection. What the client has sent behind the request is lost,
 // which is right: it asked for all that this connection can carry.
-func hijack(w http.ResponseWriter) (*net.TCPConn, error) {
+func hijack(w http.ResponseWriter) (*net.TCPConn, *link.TLS, error) {
 	c, _, err := http.NewResponseController(w).Hijack()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	tcp, ok := c.(*net.TCPConn)
-	if !ok {
-		_ = c.Close()
-		return nil, errors.New("engine: no TCP connection")
+	switch c := c.(type) {
+	case *net.TCPConn:
+		return c, nil, c.SetDeadline(time.Time{})
+	case *webConn:
+		return c.tcp, c.tls, c.SetDeadline(time.Time{})
 	}
-	return tcp, c.SetDeadline(time.Time{})
+	_ = c.Close()
+	return nil, nil, errors.New("engine: no connection of a listener's")
 }

@@ -5,11 +5,13 @@ package engine
 import (
 	"bufio"
 	"bytes"
+	"crypto/tls"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -52,7 +54,9 @@ func get(t testing.TB, method, url string) *http.Response {
 	if err != nil {
 		t.Fatal(err)
 	}
-	answer, err := (&http.Transport{DisableKeepAlives: true}).RoundTrip(r)
+	answer, err := (&http.Transport{
+		DisableKeepAlives: true, TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, //nolint:gosec // the test's own
+	}).RoundTrip(r)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -237,4 +241,45 @@ func TestLiveShutdown(t *testing.T) {
 	if rest, err := io.ReadAll(c.r); len(rest) != 0 || err != nil && s.log.count(session.ReasonShutdown.String()) == 0 {
 		t.Errorf("%d bytes, %v", len(rest), err)
 	}
+}
+
+// TestLiveSecure: over https, a player before the publisher and one behind it get the same, and a
+// request that is no stream is answered as well.
+func TestLiveSecure(t *testing.T) {
+	dir := t.TempDir()
+	keyFile, certFile := filepath.Join(dir, "key.pem"), filepath.Join(dir, "cert.pem")
+	key, cert := pemPair(t, "first.example")
+	put(t, keyFile, key)
+	put(t, certFile, cert)
+	root := fmt.Sprintf("http_server { enabled on; https { enabled on; key %s; cert %s; } }", keyFile, certFile)
+	opts, p := options(t, root, "http_remux { enabled on; }")
+	opts.Config.HTTPServer.Listen = []string{"127.0.0.1:0"}
+	opts.Config.HTTPServer.HTTPS.Listen = []string{"127.0.0.1:0"}
+	s := run(t, opts, p)
+	url := "https://" + s.e.HTTPSAddrs()[0].String()
+	other := get(t, http.MethodGet, url+"/nothing")
+	defer other.Body.Close() //nolint:errcheck // read only
+	if other.StatusCode != http.StatusNotFound || other.TLS == nil {
+		t.Errorf("answer %v", other)
+	}
+	early := s.watch(url + "/live/show.flv")
+	enc := s.dial().publish("show")
+	frames := [][]byte{keyframe(1, 600_000), audioFrame(2, 300), interframe(3, 5000)}
+	enc.video(0, frames[0])
+	enc.audio(10, frames[1])
+	enc.video(40, frames[2])
+	enc.ping(1)
+	enc.read()
+	late := s.watch(url + "/live/show.flv")
+	for name, c := range map[string]*flvClient{"early": early, "late": late} {
+		c.bytes(13)
+		for _, want := range frames {
+			if got := c.tag(); !bytes.Equal(got, want) {
+				t.Errorf("%s: got %d bytes, want %d", name, len(got), len(want))
+			}
+		}
+	}
+	s.audit()
+	_, _ = early.body.Close(), late.body.Close()
+	eventually(t, "the players have gone", func() bool { return s.sessions() == 1 })
 }

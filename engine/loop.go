@@ -117,14 +117,14 @@ func (l *loop) OnOpen(c gnet.Conn) (out []byte, action gnet.Action) {
 	m.Place = a.place
 	c.SetContext(m)
 	a.opened = true
+	if a.watch != nil && l.core.Watch(m, a.watch) {
+		action = gnet.Close
+	}
 	if a.tls != nil {
 		l.env.Log.Debug(m.ID, "TLS", zap.Stringer("addr", a.peer), zap.String("protocol", a.tls.Protocol()))
 		if l.core.Traffic(m, nil) { // no event tells of what came with the last of the handshake
 			action = gnet.Close
 		}
-	}
-	if a.watch != nil && l.core.Watch(m, a.watch) {
-		action = gnet.Close
 	}
 	return nil, action
 }

@@ -70,6 +70,11 @@ func NewTLS(c net.Conn, end func(net.Conn, *tls.Config) *tls.Conn, config *tls.C
 // done, which closes the connection. Call it once.
 func (t *TLS) Handshake(ctx context.Context) error { return t.conn.HandshakeContext(ctx) }
 
+// Blocking is the TLS connection before Attach, for who reads and writes on a goroutine first. Its
+// handshake comes with the first read or write. It has no addresses and no deadlines: those are
+// the network's.
+func (t *TLS) Blocking() net.Conn { return t.conn }
+
 // Protocol names version and cipher suite. It is for logs, after the handshake.
 func (t *TLS) Protocol() string {
 	s := t.conn.ConnectionState()

@@ -65,6 +65,10 @@ func New(config *conf.Config, log *journal.Log, handlers ...Handler) *Server {
 	s.http = &http.Server{
 		Handler: s, ReadHeaderTimeout: headerWithin, ReadTimeout: bodyWithin, IdleTimeout: idleWithin,
 		MaxHeaderBytes: headerBytes, ErrorLog: quiet(log),
+		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
+			_, ok := c.(Secure)
+			return context.WithValue(ctx, secureKey{}, ok)
+		},
 	}
 	return s
 }
@@ -115,13 +119,23 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	request := &Request{Request: r, Path: path, Vhost: s.vhost(r), Peer: peer(r), Secure: r.TLS != nil}
+	request := &Request{Request: r, Path: path, Vhost: s.vhost(r), Peer: peer(r), Secure: secure(r)}
 	for _, one := range s.handlers {
 		if one.Serve(w, request) {
 			return
 		}
 	}
 	http.Error(w, "404 nothing is here", http.StatusNotFound)
+}
+
+// Secure is a connection that speaks TLS and is no tls.Conn.
+type Secure interface{ Secure() }
+
+type secureKey struct{}
+
+func secure(r *http.Request) bool {
+	ok, _ := r.Context().Value(secureKey{}).(bool)
+	return ok || r.TLS != nil
 }
 
 // readOnly: what is allowed to pages of any origin changes nothing.

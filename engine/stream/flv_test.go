@@ -64,7 +64,10 @@ func TestFLVEqualsRTMP(t *testing.T) {
 	for seed := range uint64(20) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			r := rand.New(rand.NewPCG(seed, 1))
-			b := newBench(t, remuxed)
+			b := newBench(t, func(v *conf.Vhost) {
+				remuxed(v)
+				v.Play.GopCache = seed%2 == 0 // else those who come later wait for a keyframe
+			})
 			rtmp, flv := []*viewer{b.join()}, []*viewer{b.watch()}
 			b.publish()
 			b.headers(0)

@@ -184,6 +184,8 @@ type Vhost struct {
 
 	Security Security
 	Refer    Refer
+
+	HTTPStatic HTTPStatic
 }
 
 // Jitter is how a player's timestamps are corrected.

@@ -25,6 +25,7 @@ func defaultVhost(name string) *Vhost {
 			MRLatencyMs: 350, FirstPacketTimeoutMs: 20000, NormalTimeoutMs: 5000,
 			ParseSPS: true, TryAnnexBFirst: true,
 		},
+		HTTPStatic: HTTPStatic{Mount: "[vhost]/", Dir: "./objs/nginx/html"},
 	}
 }
 
@@ -80,6 +81,7 @@ vhost a {
         mr on; mr_latency 1; firstpkt_timeout 2; normal_timeout 3; parse_sps off; try_annexb_first off;
         kickoff_for_idle 0.5;
     }
+    http_static { enabled on; mount m; dir d; }
 }
 vhost b { publish { mr on; } play { time_jitter off; } }`)
 	b := defaultVhost("b")
@@ -109,6 +111,7 @@ vhost b { publish { mr on; } play { time_jitter off; } }`)
 				MR:          false, // min_latency
 				MRLatencyMs: 1, FirstPacketTimeoutMs: 2, NormalTimeoutMs: 3, KickoffForIdleMs: 500,
 			},
+			HTTPStatic: HTTPStatic{Enabled: true, Mount: "m", Dir: "d"},
 		}, b},
 	}
 	if diff := cmp.Diff(want, got, byValue); diff != "" {

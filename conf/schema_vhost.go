@@ -56,6 +56,7 @@ var vhostSpec = spec{
 		publishSpec,
 		securitySpec,
 		referSpec,
+		httpStaticSpec,
 	}, laterVhost...),
 }
 

@@ -12,6 +12,7 @@ import (
 	"srsd/engine/certificate"
 	"srsd/engine/session"
 	"srsd/engine/sink"
+	"srsd/engine/static"
 	"srsd/engine/web"
 )
 
@@ -49,7 +50,11 @@ func (e *Engine) newHTTP() (err error) {
 
 // webHandlers are what the URLs of http_server are shared by, in the order in which they are
 // asked.
-func (e *Engine) webHandlers() []web.Handler { return nil }
+func (e *Engine) webHandlers() []web.Handler {
+	return []web.Handler{
+		static.New(e.opts.Config),
+	}
+}
 
 // startHTTP serves HTTP until stopHTTP.
 func (e *Engine) startHTTP(ctx context.Context) {

@@ -232,8 +232,8 @@ func TestWarnings(t *testing.T) {
 		{"block without a switch", inVhost("cluster { mode local; }"), []string{"c.conf:2: vhost.cluster" + later}},
 		{
 			"once per name, at the first use",
-			"listen 1935; vhost a {\nhls { enabled on; }\n}\nvhost b { hls { enabled on; } dvr { enabled on; } }",
-			[]string{"c.conf:2: vhost.hls" + later, "c.conf:4: vhost.dvr" + later},
+			"listen 1935; vhost a {\nrtc { enabled on; }\n}\nvhost b { rtc { enabled on; } srt { enabled on; } }",
+			[]string{"c.conf:2: vhost.rtc" + later, "c.conf:4: vhost.srt" + later},
 		},
 		{"is_full is nothing special", "listen 1935; vhost a { }\nis_full on;", []string{"c.conf:2: is_full" + later}},
 	} {

@@ -186,6 +186,7 @@ type Vhost struct {
 	Refer    Refer
 
 	HTTPStatic HTTPStatic
+	DVR        DVR
 }
 
 // Jitter is how a player's timestamps are corrected.

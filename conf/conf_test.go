@@ -26,6 +26,10 @@ func defaultVhost(name string) *Vhost {
 			ParseSPS: true, TryAnnexBFirst: true,
 		},
 		HTTPStatic: HTTPStatic{Mount: "[vhost]/", Dir: "./objs/nginx/html"},
+		DVR: DVR{
+			Apply: []string{"all"}, Path: "./objs/nginx/html/[app]/[stream].[timestamp].flv", DurationMs: 30000,
+			WaitKeyframe: true,
+		},
 	}
 }
 
@@ -82,6 +86,10 @@ vhost a {
         kickoff_for_idle 0.5;
     }
     http_static { enabled on; mount m; dir d; }
+    dvr {
+        enabled on; dvr_apply a/b c/d; dvr_plan segment; dvr_path p.mp4; dvr_duration 2.5; dvr_wait_keyframe off;
+        time_jitter zero;
+    }
 }
 vhost b { publish { mr on; } play { time_jitter off; } }`)
 	b := defaultVhost("b")
@@ -112,6 +120,10 @@ vhost b { publish { mr on; } play { time_jitter off; } }`)
 				MRLatencyMs: 1, FirstPacketTimeoutMs: 2, NormalTimeoutMs: 3, KickoffForIdleMs: 500,
 			},
 			HTTPStatic: HTTPStatic{Enabled: true, Mount: "m", Dir: "d"},
+			DVR: DVR{
+				Enabled: true, Apply: []string{"a/b", "c/d"}, Plan: DVRSegment, Path: "p.mp4", DurationMs: 2500,
+				TimeJitter: JitterZero,
+			},
 		}, b},
 	}
 	if diff := cmp.Diff(want, got, byValue); diff != "" {

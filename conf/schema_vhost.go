@@ -57,6 +57,7 @@ var vhostSpec = spec{
 		securitySpec,
 		referSpec,
 		httpStaticSpec,
+		dvrSpec,
 	}, laterVhost...),
 }
 

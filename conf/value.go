@@ -250,6 +250,8 @@ func (s *spec) store(b *build, v value) {
 		*p = append(*p, v.rules...)
 	case *Jitter:
 		*p = Jitter(v.number)
+	case *DVRPlan:
+		*p = DVRPlan(v.number)
 	case *LogTank:
 		*p = LogTank(v.number)
 	case *LogLevel:

@@ -10,6 +10,7 @@ import (
 
 	"srsd/conf"
 	"srsd/engine/certificate"
+	"srsd/engine/dvr"
 	"srsd/engine/session"
 	"srsd/engine/sink"
 	"srsd/engine/static"
@@ -17,11 +18,15 @@ import (
 )
 
 // outputKinds are the kinds of output that run off the loop.
-func outputKinds() []sink.Kind { return nil }
+func (e *Engine) outputKinds() []sink.Kind {
+	return []sink.Kind{
+		dvr.Kind(e.opts.Log),
+	}
+}
 
 // newOutputs makes what is fed with all streams, beside their players.
 func (e *Engine) newOutputs() {
-	kinds := outputKinds()
+	kinds := e.outputKinds()
 	if len(kinds) == 0 {
 		return
 	}

@@ -223,6 +223,7 @@ func TestMP4(t *testing.T) {
 				t.Errorf("%s: track %d has %d frames, want the %d published", name, id, len(got[id]), len(want))
 			}
 		}
+		checkSync(t, name, raw, messages[first:])
 		decode(t, path)
 		var start, duration float64
 		if _, err := fmt.Sscanf(probe(t, path), "%f,%f", &start, &duration); err != nil {
@@ -231,6 +232,35 @@ func TestMP4(t *testing.T) {
 		want := float64(messages[len(messages)-1].TimeMs-messages[first].TimeMs) / 1000
 		if start > 0.25 || start < 0 || duration < want-0.1 || duration > want+0.3 {
 			t.Errorf("%s: starts at %v s, %v s long, want 0 and %v", name, start, duration, want)
+		}
+	}
+}
+
+// checkSync compares the samples that a file calls sync with the keyframes.
+func checkSync(t *testing.T, name string, raw []byte, messages []Message) {
+	t.Helper()
+	f, err := mp4.DecodeFile(bytes.NewReader(raw))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want []uint32
+	n := uint32(0)
+	for i := range messages {
+		if m := &messages[i]; m.Track == stream.Video && !m.Header {
+			if n++; m.Key {
+				want = append(want, n)
+			}
+		}
+	}
+	for _, trak := range f.Moov.Traks {
+		stss := trak.Mdia.Minf.Stbl.Stss
+		switch {
+		case trak.Tkhd.TrackID == cmaf.AudioTrackID:
+			if stss != nil {
+				t.Errorf("%s: audio has %d sync samples", name, len(stss.SampleNumber))
+			}
+		case stss == nil || !slices.Equal(stss.SampleNumber, want):
+			t.Errorf("%s: sync samples %+v, want %v", name, stss, want)
 		}
 	}
 }

@@ -112,7 +112,7 @@ func (t *table) add(traf *mp4.TrafBox, moof uint64) {
 		t.times.add(s.Dur)
 		t.offsets.add(s.CompositionTimeOffset)
 		t.end += uint64(s.Dur)
-		if mp4.IsSyncSampleFlags(s.Flags) {
+		if !mp4.DecodeSampleFlags(s.Flags).SampleIsNonSync {
 			t.sync = append(t.sync, uint32(len(t.sizes)))
 		}
 	}

@@ -187,6 +187,7 @@ type Vhost struct {
 
 	HTTPStatic HTTPStatic
 	DVR        DVR
+	Dash       Dash
 }
 
 // Jitter is how a player's timestamps are corrected.

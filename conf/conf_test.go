@@ -30,6 +30,10 @@ func defaultVhost(name string) *Vhost {
 			Apply: []string{"all"}, Path: "./objs/nginx/html/[app]/[stream].[timestamp].flv", DurationMs: 30000,
 			WaitKeyframe: true,
 		},
+		Dash: Dash{
+			FragmentMs: 10000, UpdatePeriodMs: 5000, TimeShiftMs: 300_000, MPDFile: "[app]/[stream].mpd",
+			WindowSegments: 5, DisposeMs: 120_000, Unused: DashUnused{Path: "./objs/nginx/html", Cleanup: true},
+		},
 	}
 }
 
@@ -90,6 +94,10 @@ vhost a {
         enabled on; dvr_apply a/b c/d; dvr_plan segment; dvr_path p.mp4; dvr_duration 2.5; dvr_wait_keyframe off;
         time_jitter zero;
     }
+    dash {
+        enabled on; dash_fragment 2; dash_update_period 1.5; dash_timeshift 3; dash_mpd_file f; dash_window_size 4;
+        dash_dispose 5; dash_path p; dash_cleanup off;
+    }
 }
 vhost b { publish { mr on; } play { time_jitter off; } }`)
 	b := defaultVhost("b")
@@ -123,6 +131,10 @@ vhost b { publish { mr on; } play { time_jitter off; } }`)
 			DVR: DVR{
 				Enabled: true, Apply: []string{"a/b", "c/d"}, Plan: DVRSegment, Path: "p.mp4", DurationMs: 2500,
 				TimeJitter: JitterZero,
+			},
+			Dash: Dash{
+				Enabled: true, FragmentMs: 2000, UpdatePeriodMs: 1500, TimeShiftMs: 3000, MPDFile: "f", WindowSegments: 4,
+				DisposeMs: 5000, Unused: DashUnused{Path: "p"},
 			},
 		}, b},
 	}

@@ -58,6 +58,7 @@ var vhostSpec = spec{
 		referSpec,
 		httpStaticSpec,
 		dvrSpec,
+		dashSpec,
 	}, laterVhost...),
 }
 

@@ -21,6 +21,7 @@ import (
 
 	"srsd/conf"
 	"srsd/engine/certificate"
+	"srsd/engine/dash"
 	"srsd/engine/journal"
 	"srsd/engine/sink"
 	"srsd/engine/web"
@@ -42,7 +43,8 @@ type Engine struct {
 	keeper    *certificate.Keeper
 
 	outputs      *sink.Outputs // nil: none is configured
-	web          *web.Server   // nil: no http_server
+	dash         *dash.Server
+	web          *web.Server // nil: no http_server
 	webListeners []net.Listener
 	webSecured   []net.Listener // HTTPS
 	webKeeper    *certificate.Keeper
@@ -80,6 +82,7 @@ func New(opts Options) (*Engine, error) {
 	if e.listeners, err = listenAll(opts.Config.Listen, "listen"); err != nil {
 		return nil, err
 	}
+	e.dash = dash.New()
 	e.newOutputs()
 	for _, bind := range []func() error{e.newRTMPS, e.newHTTP} {
 		if err := bind(); err != nil {

@@ -21,6 +21,7 @@ import (
 func (e *Engine) outputKinds() []sink.Kind {
 	return []sink.Kind{
 		dvr.Kind(e.opts.Log),
+		e.dash.Kind(),
 	}
 }
 
@@ -57,6 +58,7 @@ func (e *Engine) newHTTP() (err error) {
 // asked.
 func (e *Engine) webHandlers() []web.Handler {
 	return []web.Handler{
+		e.dash,
 		static.New(e.opts.Config),
 	}
 }

@@ -4,12 +4,14 @@ package dash
 
 import (
 	"bytes"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"os/exec"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -123,14 +125,13 @@ func (h *house) frames(p *mpd.Period, kind string) (all [][]byte) {
 		}
 		tmpl := set.SegmentTemplate
 		_, _, init := h.get("/live/" + tmpl.Initialization)
-		number := *tmpl.StartNumber
 		at := uint64(0)
 		for _, s := range tmpl.SegmentTimeline.S {
 			if s.T != nil {
 				at = *s.T
 			}
 			for range s.R + 1 {
-				name := strings.Replace(tmpl.Media, "$Number$", itoa(number), 1)
+				name := strings.Replace(tmpl.Media, "$Time$", strconv.FormatUint(at, 10), 1)
 				code, mime, body := h.get("/live/" + name)
 				if code != 200 || mime != kind+"/mp4" {
 					h.t.Fatalf("%s: %d %s", name, code, mime)
@@ -155,20 +156,10 @@ func (h *house) frames(p *mpd.Period, kind string) (all [][]byte) {
 					all = append(all, s.Data)
 				}
 				at += s.D
-				number++
 			}
 		}
 	}
 	return all
-}
-
-func itoa(n uint32) string {
-	var b []byte
-	for ; n > 0; n /= 10 {
-		b = append(b, byte('0'+n%10))
-	}
-	slices.Reverse(b)
-	return string(b)
 }
 
 // What is published is in the segments that the manifest lists, frame for frame, of all codecs.
@@ -198,18 +189,20 @@ func TestWindow(t *testing.T) {
 	h := newHouse(t, "SRS_VHOST_DASH_DASH_WINDOW_SIZE=2")
 	h.publish(cmaftest.Load(t, cmaftest.H264AAC)) // 6 segments
 	set := h.manifest().Periods[0].AdaptationSets[0]
-	if n := *set.SegmentTemplate.StartNumber; n != 5 {
-		t.Errorf("begins with %d", n)
+	first := *set.SegmentTemplate.SegmentTimeline.S[0].T
+	if n := len(set.SegmentTemplate.SegmentTimeline.S); n != 1 || set.SegmentTemplate.SegmentTimeline.S[0].R != 1 {
+		t.Errorf("not the two segments of 1 s that are the newest: %d entries", n)
 	}
-	for number, want := range map[string]int{"1": 404, "2": 404, "3": 200, "6": 200, "7": 404} {
-		if code, _, _ := h.get("/live/s/video-" + number + ".m4s"); code != want {
-			t.Errorf("segment %s: %d", number, code)
+	for seconds, want := range map[int64]int{-4: 404, -3: 404, -2: 200, -1: 200, 0: 200, 1: 200, 2: 404} {
+		name := fmt.Sprintf("/live/s/video-%d.m4s", int64(first)+seconds*90_000)
+		if code, _, _ := h.get(name); code != want {
+			t.Errorf("segment %d s from the first one listed: %d, want %d", seconds, code, want)
 		}
 	}
 	if err := h.m.Close(); err != nil {
 		t.Fatal(err)
 	}
-	for _, target := range []string{"/live/s.mpd", "/live/s/video-6.m4s", "/live/s/video-init.mp4"} {
+	for _, target := range []string{"/live/s.mpd", fmt.Sprintf("/live/s/video-%d.m4s", first), "/live/s/video-init.mp4"} {
 		if code, _, _ := h.get(target); code != 404 {
 			t.Errorf("%s after its end: %d", target, code)
 		}

@@ -97,14 +97,14 @@ func representation(kind int, t *cmaf.Track) *mpd.RepresentationType {
 	return r
 }
 
-// template lists segments by their times (§5.3.9.6).
+// template lists segments by their times (§5.3.9.6), which are in their names, too: ffmpeg
+// counts wrong when it looks at the manifest again.
 func (m *muxer) template(p *period, kind int, segments []segment) *mpd.SegmentTemplateType {
 	t := p.tracks[kind]
 	below := strings.TrimSuffix(path.Base(m.out.path), ".mpd") + "/"
 	x := mpd.NewSegmentTemplate()
-	x.Initialization = below + t.init
-	x.Media = below + names[kind] + "-$Number$.m4s"
-	x.StartNumber = new(uint32(segments[0].number))
+	x.Initialization = below + t.init()
+	x.Media = below + t.name + "-$Time$.m4s"
 	x.Timescale = new(t.config.TimeScale)
 	x.PresentationTimeOffset = new(uint64(max(ticks(p.media, t.config.TimeScale), 0)))
 	x.SegmentTimeline = mpd.NewSegmentTimeline()

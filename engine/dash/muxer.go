@@ -57,7 +57,7 @@ type period struct {
 // track is one track of a period.
 type track struct {
 	config   *cmaf.Track
-	init     string // name of its header
+	name     string // of its files, in front: "video", "video-2"
 	offset   int64  // ticks from decoding to presentation of the first frame
 	frags    cmaf.Fragmenter
 	segments []segment
@@ -172,12 +172,12 @@ func (m *muxer) begin(f *cmaf.Frame) (*period, error) {
 		if err != nil {
 			return nil, err
 		}
-		name := names[kind] + "-init.mp4"
+		t := &track{config: config, name: names[kind]}
 		if p.id > 0 {
-			name = fmt.Sprintf("%s-init-%d.mp4", names[kind], p.id+1)
+			t.name = fmt.Sprintf("%s-%d", names[kind], p.id+1)
 		}
-		m.out.header(name, file{data: data, kind: names[kind] + "/mp4"})
-		p.tracks[kind] = &track{config: config, init: name}
+		m.out.header(t.init(), file{data: data, kind: names[kind] + "/mp4"})
+		p.tracks[kind] = t
 	}
 	m.ids++
 	m.broken = false
@@ -216,10 +216,11 @@ func (m *muxer) cut(p *period) error {
 		some = true
 		m.numbers[kind]++
 		s := segment{
-			number: m.numbers[kind], name: fmt.Sprintf("%s-%d.m4s", names[kind], m.numbers[kind]),
+			number:   m.numbers[kind],
 			at:       uint64(max(ticks(f.Start, t.config.TimeScale)+t.offset, 0)),
 			duration: uint64(ticks(f.Duration, t.config.TimeScale)), bytes: len(f.Data),
 		}
+		s.name = fmt.Sprintf("%s-%d.m4s", t.name, s.at)
 		t.segments = append(t.segments, s)
 		m.out.segment(s.name, file{data: f.Data, kind: names[kind] + "/mp4"})
 	}
@@ -256,13 +257,16 @@ func (m *muxer) expire() {
 	for len(m.periods) > 1 && m.periods[0].empty() {
 		for _, t := range m.periods[0].tracks {
 			if t != nil {
-				gone = append(gone, t.init)
+				gone = append(gone, t.init())
 			}
 		}
 		m.periods = m.periods[1:]
 	}
 	m.out.drop(gone...)
 }
+
+// init is the name of a track's header.
+func (t *track) init() string { return t.name + "-init.mp4" }
 
 func (p *period) empty() bool {
 	for _, t := range p.tracks {

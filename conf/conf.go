@@ -185,8 +185,11 @@ type Vhost struct {
 	Security Security
 	Refer    Refer
 
-	HLS       HLS
-	HTTPRemux HTTPRemux
+	HLS        HLS
+	HTTPRemux  HTTPRemux
+	HTTPStatic HTTPStatic
+	DVR        DVR
+	Dash       Dash
 }
 
 // Jitter is how a player's timestamps are corrected.

@@ -25,6 +25,15 @@ func defaultVhost(name string) *Vhost {
 			MRLatencyMs: 350, FirstPacketTimeoutMs: 20000, NormalTimeoutMs: 5000,
 			ParseSPS: true, TryAnnexBFirst: true,
 		},
+		HTTPStatic: HTTPStatic{Mount: "[vhost]/", Dir: "./objs/nginx/html"},
+		DVR: DVR{
+			Apply: []string{"all"}, Path: "./objs/nginx/html/[app]/[stream].[timestamp].flv", DurationMs: 30000,
+			WaitKeyframe: true,
+		},
+		Dash: Dash{
+			FragmentMs: 10000, UpdatePeriodMs: 5000, TimeShiftMs: 300_000, MPDFile: "[app]/[stream].mpd",
+			WindowSegments: 5, DisposeMs: 120_000, Unused: DashUnused{Path: "./objs/nginx/html", Cleanup: true},
+		},
 		HLS: defaultHLS(),
 	}
 }
@@ -93,11 +102,20 @@ vhost a {
     }
     hls {
         enabled on; hls_fragment 2.5; hls_td_ratio 1.5; hls_aof_ratio 3; hls_window 30; hls_on_error disconnect;
-        hls_path p; hls_m3u8_file m; hls_ts_file t; hls_use_fmp4 on; hls_fmp4_file f; hls_init_file i; hls_entry_prefix e;
-        hls_master_m3u8_path_relative on; hls_cleanup off; hls_dispose 0; hls_wait_keyframe off; hls_ts_floor on;
-        hls_ctx off; hls_ts_ctx off; hls_keys on; hls_fragments_per_key 1; hls_key_file kf; hls_key_file_path kp;
+        hls_path p; hls_m3u8_file m; hls_ts_file t; hls_use_fmp4 on; hls_fmp4_file f; hls_init_file i;
+        hls_entry_prefix e; hls_master_m3u8_path_relative on; hls_cleanup off; hls_dispose 0; hls_wait_keyframe off;
+        hls_ts_floor on; hls_ctx off; hls_ts_ctx off; hls_keys on; hls_fragments_per_key 1; hls_key_file kf; hls_key_file_path kp;
         hls_key_url ku; low_latency on; hls_part 0.3; hls_storage s; hls_mount mo; hls_acodec an; hls_vcodec vn;
         hls_nb_notify 1; hls_dts_directly off; hls_recover off;
+    }
+    http_static { enabled on; mount m; dir d; }
+    dvr {
+        enabled on; dvr_apply a/b c/d; dvr_plan segment; dvr_path p.mp4; dvr_duration 2.5; dvr_wait_keyframe off;
+        time_jitter zero;
+    }
+    dash {
+        enabled on; dash_fragment 2; dash_update_period 1.5; dash_timeshift 3; dash_mpd_file f; dash_window_size 4;
+        dash_dispose 5; dash_path p; dash_cleanup off;
     }
 }
 vhost b { publish { mr on; } play { time_jitter off; } }`)
@@ -134,6 +152,15 @@ vhost b { publish { mr on; } play { time_jitter off; } }`)
 			Publish: Publish{
 				MR:          false, // min_latency
 				MRLatencyMs: 1, FirstPacketTimeoutMs: 2, NormalTimeoutMs: 3, KickoffForIdleMs: 500,
+			},
+			HTTPStatic: HTTPStatic{Enabled: true, Mount: "m", Dir: "d"},
+			DVR: DVR{
+				Enabled: true, Apply: []string{"a/b", "c/d"}, Plan: DVRSegment, Path: "p.mp4", DurationMs: 2500,
+				TimeJitter: JitterZero,
+			},
+			Dash: Dash{
+				Enabled: true, FragmentMs: 2000, UpdatePeriodMs: 1500, TimeShiftMs: 3000, MPDFile: "f", WindowSegments: 4,
+				DisposeMs: 5000, Unused: DashUnused{Path: "p"},
 			},
 		}, b},
 	}

@@ -18,3 +18,11 @@ type HTTPS struct {
 	// Key and Cert are paths of PEM files, as in [RTMPS].
 	Key, Cert string
 }
+
+// HTTPStatic is the files of a vhost. Immutable.
+type HTTPStatic struct {
+	Enabled bool
+	// Mount is where in the URLs they begin; "[vhost]/" and "/" are the root.
+	Mount string
+	Dir   string // of files; may have [vhost] in it; relative to WorkDir
+}

@@ -46,7 +46,8 @@ var hlsSpec = spec{
 			field: func(b *build) any { return &b.vhost.HLS.WindowMs },
 		},
 		{
-			name: "hls_on_error", kind: kindEnum, def: "continue", values: []string{"continue", "ignore", "disconnect"}, done: true,
+			name: "hls_on_error", kind: kindEnum, def: "continue", done: true,
+			values: []string{"continue", "ignore", "disconnect"},
 			help:  "when a file cannot be written: continue, ignore or disconnect",
 			field: func(b *build) any { return &b.vhost.HLS.OnError },
 		},

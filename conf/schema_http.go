@@ -58,3 +58,24 @@ func httpsSpec(listen string, at func(b *build) *HTTPS) spec {
 		},
 	}
 }
+
+var httpStaticSpec = spec{
+	name: "http_static", kind: kindBlock, done: true, help: "files of a vhost, served by http_server",
+	rows: []spec{
+		{
+			name: "enabled", kind: kindBool, def: "off", done: true,
+			help:  "on serves the files in dir",
+			field: func(b *build) any { return &b.vhost.HTTPStatic.Enabled },
+		},
+		{
+			name: "mount", kind: kindText, def: "[vhost]/", done: true,
+			help:  "where in the URLs they begin; [vhost] is the host name that was asked for",
+			field: func(b *build) any { return &b.vhost.HTTPStatic.Mount },
+		},
+		{
+			name: "dir", kind: kindText, def: "./objs/nginx/html", done: true,
+			help:  "directory of the files; [vhost] is the vhost's name",
+			field: func(b *build) any { return &b.vhost.HTTPStatic.Dir },
+		},
+	},
+}

@@ -56,7 +56,7 @@ func TestSchemaFields(t *testing.T) {
 		field := s.field(b)
 		switch field.(type) {
 		case *bool, *int, *int64, *uint32, *float64, *string, *[]string, *[]netip.Prefix, *[]Rule,
-			*Jitter, *LogTank, *LogLevel, *OutputError:
+			*Jitter, *LogTank, *LogLevel, *OutputError, *DVRPlan:
 		default:
 			t.Errorf("%s: store does not know %T", path, field)
 		}
@@ -87,7 +87,7 @@ func TestSchemaVariables(t *testing.T) {
 		"SRS_VHOST_SECURITY_ALLOW":       "vhost.security.allow",
 		"SRS_VHOST_REFER_PLAY":           "vhost.refer.play",
 		"SRS_VHOST_CLUSTER_MODE":         "",
-		"SRS_VHOST_DVR_DVR_APPLY":        "",
+		"SRS_VHOST_DVR_DVR_APPLY":        "vhost.dvr.dvr_apply",
 		"SRS_VHOST_INGEST_ENABLED":       "",
 		"SRS_STREAM_CASTER_ENABLED":      "",
 		"SRS_VHOST_EXEC_PUBLISH":         "",

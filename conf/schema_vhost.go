@@ -58,6 +58,9 @@ var vhostSpec = spec{
 		referSpec,
 		hlsSpec,
 		remuxSpec,
+		httpStaticSpec,
+		dvrSpec,
+		dashSpec,
 	}, laterVhost...),
 }
 

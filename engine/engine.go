@@ -21,6 +21,7 @@ import (
 
 	"srsd/conf"
 	"srsd/engine/certificate"
+	"srsd/engine/dash"
 	"srsd/engine/hls"
 	"srsd/engine/journal"
 	"srsd/engine/sink"
@@ -44,6 +45,7 @@ type Engine struct {
 
 	outputs      *sink.Outputs // nil: none is configured
 	hls          *hls.Server   // nil: no vhost has it
+	dash         *dash.Server  // the same
 	web          *web.Server   // nil: no http_server
 	webListeners []net.Listener
 	webSecured   []net.Listener // HTTPS

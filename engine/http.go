@@ -11,23 +11,30 @@ import (
 
 	"srsd/conf"
 	"srsd/engine/certificate"
+	"srsd/engine/dash"
+	"srsd/engine/dvr"
 	"srsd/engine/hls"
 	"srsd/engine/session"
 	"srsd/engine/sink"
+	"srsd/engine/static"
 	"srsd/engine/web"
 )
 
 // outputKinds are the kinds of output that run off the loop.
 func (e *Engine) outputKinds() (kinds []sink.Kind) {
-	if wantsHLS(e.opts.Config) {
+	wanted := func(by func(v *conf.Vhost) bool) bool { return slices.ContainsFunc(e.opts.Config.Vhosts, by) }
+	if wanted(func(v *conf.Vhost) bool { return v.HLS.Enabled }) {
 		e.hls = hls.New(e.opts.Log)
 		kinds = append(kinds, e.hls.Kind())
 	}
+	if wanted(func(v *conf.Vhost) bool { return v.Dash.Enabled }) {
+		e.dash = dash.New()
+		kinds = append(kinds, e.dash.Kind())
+	}
+	if wanted(func(v *conf.Vhost) bool { return v.DVR.Enabled }) {
+		kinds = append(kinds, dvr.Kind(e.opts.Log))
+	}
 	return kinds
-}
-
-func wantsHLS(c *conf.Config) bool {
-	return slices.ContainsFunc(c.Vhosts, func(v *conf.Vhost) bool { return v.HLS.Enabled })
 }
 
 // newOutputs makes what is fed with all streams, beside their players.
@@ -66,7 +73,10 @@ func (e *Engine) webHandlers() []web.Handler {
 	if e.hls != nil {
 		handlers = append(handlers, e.hls)
 	}
-	return handlers
+	if e.dash != nil {
+		handlers = append(handlers, e.dash)
+	}
+	return append(handlers, static.New(e.opts.Config))
 }
 
 // startHTTP serves HTTP until stopHTTP.

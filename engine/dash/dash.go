@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: MIT
+
+// Package dash makes MPEG-DASH of streams (ISO/IEC 23009-1, live profile): a manifest with a
+// SegmentTimeline, and CMAF segments of one track each, all of them in memory. It runs off the
+// event loop, as a Muxer of package sink and a Handler of package web.
+package dash
+
+import (
+	"bytes"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"srsd/conf"
+	"srsd/engine/sink"
+	"srsd/engine/web"
+)
+
+const (
+	// sendWithin is how long a segment may take on its way.
+	sendWithin = 2 * time.Minute
+	// keptMs is how long the output of a stream that has ended is kept if dash_dispose is 0.
+	keptMs = 120_000
+)
+
+// Server has the outputs of all streams.
+type Server struct {
+	mu      sync.RWMutex
+	outputs map[key]*output // each by its manifest's path and by its directory
+}
+
+// key is where in the URLs of a vhost something is.
+type key struct{ vhost, path string }
+
+// New returns a server of no output.
+func New() *Server { return &Server{outputs: map[key]*output{}} }
+
+// Kind returns dash as a kind of output.
+func (s *Server) Kind() sink.Kind {
+	return sink.Kind{
+		Name:  "dash",
+		Wants: func(id sink.ID) bool { return id.Vhost.Dash.Enabled },
+		Open:  func(id sink.ID) sink.Muxer { return newMuxer(s, id) },
+		Dispose: func(v *conf.Vhost) time.Duration {
+			if v.Dash.DisposeMs == 0 {
+				return keptMs * time.Millisecond
+			}
+			return time.Duration(v.Dash.DisposeMs) * time.Millisecond
+		},
+	}
+}
+
+func (s *Server) add(o *output) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.outputs[key{o.vhost, o.path}] = o
+	s.outputs[key{o.vhost, o.dir}] = o
+}
+
+func (s *Server) remove(o *output) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, path := range []string{o.path, o.dir} {
+		if k := (key{o.vhost, path}); s.outputs[k] == o {
+			delete(s.outputs, k)
+		}
+	}
+}
+
+func (s *Server) find(vhost, path string) *output {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.outputs[key{vhost, path}]
+}
+
+// Serve implements web.Handler.
+func (s *Server) Serve(w http.ResponseWriter, r *web.Request) bool {
+	if r.Vhost == nil || !r.Vhost.Dash.Enabled {
+		return false
+	}
+	o, name := s.find(r.Vhost.Name, r.Path), ""
+	if o == nil {
+		i := strings.LastIndexByte(r.Path, '/') + 1
+		if o, name = s.find(r.Vhost.Name, r.Path[:i]), r.Path[i:]; o == nil || name == "" {
+			return false
+		}
+	}
+	data, kind, ok := o.get(name)
+	if !ok {
+		return false
+	}
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		w.Header().Set("Allow", "GET, HEAD")
+		http.Error(w, "405 only GET and HEAD", http.StatusMethodNotAllowed)
+		return true
+	}
+	h := w.Header()
+	h.Set("Content-Type", kind)
+	h.Set("Cache-Control", "no-cache")
+	if name != "" { // numbers begin anew with a new process
+		h.Set("Cache-Control", "max-age="+strconv.FormatInt(max(r.Vhost.Dash.FragmentMs/1000, 1), 10))
+	}
+	control := http.NewResponseController(w)
+	_ = control.SetWriteDeadline(time.Now().Add(sendWithin)) // a writer without deadlines is a test's
+	http.ServeContent(w, r.Request, "", time.Time{}, bytes.NewReader(data))
+	_ = control.SetWriteDeadline(time.Time{})
+	return true
+}

@@ -1,0 +1,285 @@
+// SPDX-License-Identifier: MIT
+
+package dash
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"srsd/conf"
+	"srsd/engine/cmaf"
+	"srsd/engine/sink"
+)
+
+const (
+	// holdMs is how long the beginning is held back until it is known which tracks there are.
+	holdMs = 1000
+	// segmentBytesMax ends a segment whose group of pictures has no end.
+	segmentBytesMax = 32 << 20
+)
+
+// The kinds of tracks, and what their files are called.
+const (
+	video = iota
+	audio
+)
+
+var names = [2]string{"video", "audio"}
+
+// muxer is a sink.Muxer. *off-loop*.
+type muxer struct {
+	server *Server
+	conf   *conf.Dash
+	out    *output
+	reader *cmaf.Reader
+	now    func() time.Time
+
+	start   time.Time // availabilityStartTime: when the first publisher's first message came
+	came    time.Time // when this publisher's first message came; zero: it did not
+	periods []*period // those that have segments, and the current one
+	ids     int       // of periods
+	numbers [2]uint64 // of the newest segments
+	broken  bool      // the next frame begins a period
+}
+
+// period is a time without a change of configuration.
+type period struct {
+	id     int
+	start  time.Duration // since muxer.start, by the clock
+	media  time.Duration // the stream's time at its beginning
+	tracks [2]*track     // nil: the stream has none of this kind
+	began  bool          // there was a frame that players can begin with
+	cutAt  time.Duration // the stream's time at which the current segment began
+}
+
+// track is one track of a period.
+type track struct {
+	config   *cmaf.Track
+	name     string // of its files, in front: "video", "video-2"
+	offset   int64  // ticks from decoding to presentation of the first frame
+	frags    cmaf.Fragmenter
+	segments []segment
+}
+
+// segment is a segment that is listed, or was not long ago.
+type segment struct {
+	number   uint64
+	name     string
+	at       uint64 // ticks, of presentation
+	duration uint64 // ticks
+	bytes    int
+}
+
+func newMuxer(s *Server, id sink.ID) *muxer {
+	m := &muxer{
+		server: s, conf: &id.Vhost.Dash, out: newOutput(id), reader: cmaf.NewReader(holdMs), now: time.Now,
+	}
+	s.add(m.out)
+	return m
+}
+
+// Begin implements sink.Muxer.
+func (m *muxer) Begin() error {
+	m.reader.Begin()
+	m.came, m.broken = time.Time{}, true
+	return nil
+}
+
+// Gap implements sink.Muxer.
+func (m *muxer) Gap() { m.reader.Gap() }
+
+// Write implements sink.Muxer.
+func (m *muxer) Write(message *sink.Message) error {
+	if m.came.IsZero() {
+		m.came = m.now()
+		if m.start.IsZero() {
+			m.start = m.came
+		}
+	}
+	return m.reader.Read(message, m.add)
+}
+
+// End implements sink.Muxer. Players go on with what is there.
+func (m *muxer) End() error {
+	err := m.reader.Flush(m.add)
+	return errors.Join(err, m.finish())
+}
+
+// Close implements sink.Muxer.
+func (m *muxer) Close() error {
+	m.server.remove(m.out)
+	return nil
+}
+
+// add takes a frame.
+func (m *muxer) add(f *cmaf.Frame) error {
+	kind := audio
+	if f.Track.IsVideo() {
+		kind = video
+	}
+	p := m.current()
+	if m.broken || p == nil || p.tracks[kind] == nil || p.tracks[kind].config != f.Track {
+		if err := m.finish(); err != nil {
+			return err
+		}
+		var err error
+		if p, err = m.begin(f); err != nil {
+			return err
+		}
+	}
+	t := p.tracks[kind]
+	if !p.began {
+		if p.tracks[video] != nil && (kind != video || !f.Key) {
+			return nil
+		}
+		p.began, p.media, p.cutAt = true, f.Time(), f.Time()
+		t.offset = f.PTS - f.DTS
+	}
+	if f.Time() < p.media { // before the keyframe that the period begins with
+		return nil
+	}
+	fragment := time.Duration(m.conf.FragmentMs) * time.Millisecond
+	t.frags.Add(f)
+	lasted := f.Time() - p.cutAt
+	first := kind == video && f.Key || p.tracks[video] == nil
+	if first && lasted >= fragment || t.frags.Bytes() > segmentBytesMax {
+		p.cutAt = f.Time()
+		return m.cut(p)
+	}
+	return nil
+}
+
+func (m *muxer) current() *period {
+	if len(m.periods) == 0 {
+		return nil
+	}
+	return m.periods[len(m.periods)-1]
+}
+
+// begin begins a period with the tracks that there are now.
+func (m *muxer) begin(f *cmaf.Frame) (*period, error) {
+	p := &period{id: m.ids, media: f.Time(), start: m.came.Sub(m.start)}
+	if last := m.current(); last != nil && !m.broken { // it follows on without a break
+		p.start = last.start + f.Time() - last.media
+	}
+	for kind, config := range []*cmaf.Track{m.reader.Video(), m.reader.Audio()} {
+		if config == nil {
+			continue
+		}
+		data, err := cmaf.Init(config)
+		if err != nil {
+			return nil, err
+		}
+		t := &track{config: config, name: names[kind]}
+		if p.id > 0 {
+			t.name = fmt.Sprintf("%s-%d", names[kind], p.id+1)
+		}
+		m.out.header(t.init(), file{data: data, kind: names[kind] + "/mp4"})
+		p.tracks[kind] = t
+	}
+	m.ids++
+	m.broken = false
+	m.periods = append(m.periods, p)
+	return p, nil
+}
+
+// finish ends the current period with what it has.
+func (m *muxer) finish() error {
+	p := m.current()
+	if p == nil {
+		return nil
+	}
+	for _, t := range p.tracks {
+		if t != nil {
+			t.frags.Flush()
+		}
+	}
+	return m.cut(p)
+}
+
+// cut makes a segment of each track, and the manifest anew.
+func (m *muxer) cut(p *period) error {
+	some := false
+	for kind, t := range p.tracks {
+		if t == nil {
+			continue
+		}
+		f, err := t.frags.Cut()
+		if err != nil {
+			return err
+		}
+		if f.Frames == 0 {
+			continue
+		}
+		some = true
+		m.numbers[kind]++
+		s := segment{
+			number:   m.numbers[kind],
+			at:       uint64(max(ticks(f.Start, t.config.TimeScale)+t.offset, 0)),
+			duration: uint64(ticks(f.Duration, t.config.TimeScale)), bytes: len(f.Data),
+		}
+		s.name = fmt.Sprintf("%s-%d.m4s", t.name, s.at)
+		t.segments = append(t.segments, s)
+		m.out.segment(s.name, file{data: f.Data, kind: names[kind] + "/mp4"})
+	}
+	if !some {
+		return nil
+	}
+	m.expire()
+	manifest, err := m.manifest()
+	if err != nil {
+		return err
+	}
+	m.out.publish(manifest)
+	return nil
+}
+
+// expire forgets what is too old for the manifest, and for late players, and periods without a
+// segment.
+func (m *muxer) expire() {
+	var gone []string
+	for kind := range names {
+		left := m.conf.WindowSegments + lateSegments
+		for _, p := range slices.Backward(m.periods) {
+			t := p.tracks[kind]
+			if t == nil {
+				continue
+			}
+			for len(t.segments) > left {
+				gone = append(gone, t.segments[0].name)
+				t.segments = t.segments[1:]
+			}
+			left -= len(t.segments)
+		}
+	}
+	for len(m.periods) > 1 && m.periods[0].empty() {
+		for _, t := range m.periods[0].tracks {
+			if t != nil {
+				gone = append(gone, t.init())
+			}
+		}
+		m.periods = m.periods[1:]
+	}
+	m.out.drop(gone...)
+}
+
+// init is the name of a track's header.
+func (t *track) init() string { return t.name + "-init.mp4" }
+
+func (p *period) empty() bool {
+	for _, t := range p.tracks {
+		if t != nil && len(t.segments) > 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// ticks is d in units of a second's scale-th, rounded.
+func ticks(d time.Duration, scale uint32) int64 {
+	second := int64(time.Second)
+	whole, rest := int64(d)/second, int64(d)%second
+	return whole*int64(scale) + (rest*int64(scale)+second/2)/second
+}

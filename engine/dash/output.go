@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: MIT
+
+package dash
+
+import (
+	"strings"
+	"sync"
+
+	"srsd/engine/sink"
+)
+
+const (
+	// outputBytesMax bounds what one stream's segments hold.
+	outputBytesMax = 128 << 20
+	// lateSegments is how many segments of a track are kept that the manifest has no more:
+	// players may be about to ask for them.
+	lateSegments = 2
+
+	manifestType = "application/dash+xml"
+)
+
+// output is what can be asked for of one stream. Safe for concurrent use.
+type output struct {
+	vhost, path string // of the manifest
+	dir         string // of all else, with a slash at its end
+
+	mu       sync.RWMutex
+	manifest []byte // nil before the first segment
+	files    map[string]file
+	order    []string // of segments, oldest first
+	bytes    int
+}
+
+// file is a segment or a header. Immutable.
+type file struct {
+	data []byte
+	kind string
+}
+
+func newOutput(id sink.ID) *output {
+	path := strings.NewReplacer("[vhost]", id.Vhost.Name, "[app]", id.App, "[stream]", id.Stream).
+		Replace(id.Vhost.Dash.MPDFile)
+	path = "/" + strings.TrimPrefix(strings.TrimPrefix(path, "./"), "/")
+	return &output{
+		vhost: id.Vhost.Name, path: path, dir: strings.TrimSuffix(path, ".mpd") + "/", files: map[string]file{},
+	}
+}
+
+// get returns a file, or the manifest, which has no name.
+func (o *output) get(name string) (data []byte, kind string, ok bool) {
+	o.mu.RLock()
+	defer o.mu.RUnlock()
+	if name == "" {
+		return o.manifest, manifestType, o.manifest != nil
+	}
+	f, ok := o.files[name]
+	return f.data, f.kind, ok
+}
+
+// header puts an initialization segment, which stays until it is dropped.
+func (o *output) header(name string, f file) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.files[name] = f
+}
+
+// segment puts a segment. What does not fit any more goes, oldest first.
+func (o *output) segment(name string, f file) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.files[name] = f
+	o.order = append(o.order, name)
+	o.bytes += len(f.data)
+	for o.bytes > outputBytesMax && len(o.order) > 1 {
+		o.forget(o.order[0])
+	}
+}
+
+// drop removes files.
+func (o *output) drop(names ...string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for _, name := range names {
+		o.forget(name)
+	}
+}
+
+func (o *output) forget(name string) {
+	for i := range o.order {
+		if o.order[i] == name {
+			o.order = append(o.order[:i], o.order[i+1:]...)
+			o.bytes -= len(o.files[name].data)
+			break
+		}
+	}
+	delete(o.files, name)
+}
+
+func (o *output) publish(manifest []byte) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.manifest = manifest
+}

@@ -104,9 +104,9 @@ vhost a {
         enabled on; hls_fragment 2.5; hls_td_ratio 1.5; hls_aof_ratio 3; hls_window 30; hls_on_error disconnect;
         hls_path p; hls_m3u8_file m; hls_ts_file t; hls_use_fmp4 on; hls_fmp4_file f; hls_init_file i;
         hls_entry_prefix e; hls_master_m3u8_path_relative on; hls_cleanup off; hls_dispose 0; hls_wait_keyframe off;
-        hls_ts_floor on; hls_ctx off; hls_ts_ctx off; hls_keys on; hls_fragments_per_key 1; hls_key_file kf; hls_key_file_path kp;
-        hls_key_url ku; low_latency on; hls_part 0.3; hls_storage s; hls_mount mo; hls_acodec an; hls_vcodec vn;
-        hls_nb_notify 1; hls_dts_directly off; hls_recover off;
+        hls_ts_floor on; hls_ctx off; hls_ts_ctx off; hls_keys on; hls_fragments_per_key 1; hls_key_file kf;
+        hls_key_file_path kp; hls_key_url ku; low_latency on; hls_part 0.3; hls_storage s;
+        hls_mount mo; hls_acodec an; hls_vcodec vn; hls_nb_notify 1; hls_dts_directly off; hls_recover off;
     }
     http_static { enabled on; mount m; dir d; }
     dvr {

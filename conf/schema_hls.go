@@ -48,8 +48,8 @@ var hlsSpec = spec{
 		{
 			name: "hls_on_error", kind: kindEnum, def: "continue", done: true,
 			values: []string{"continue", "ignore", "disconnect"},
-			help:  "when a file cannot be written: continue, ignore or disconnect",
-			field: func(b *build) any { return &b.vhost.HLS.OnError },
+			help:   "when a file cannot be written: continue, ignore or disconnect",
+			field:  func(b *build) any { return &b.vhost.HLS.OnError },
 		},
 		hlsText("hls_path", "./objs/nginx/html", "directory of files; without it nothing is written",
 			func(h *HLS) *string { return &h.Path }, func(h *HLS) *bool { return &h.PathSet }),

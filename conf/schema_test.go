@@ -111,7 +111,10 @@ func TestSchemaVariables(t *testing.T) {
 }
 
 func TestShippedFiles(t *testing.T) {
-	for _, file := range []string{"rtmp.conf", "realtime.conf", "rtmps.conf", "full.conf"} {
+	for _, file := range []string{
+		"rtmp.conf", "realtime.conf", "rtmps.conf", "live.conf", "hls.conf", "dash.conf", "dvr.conf", "https.conf",
+		"full.conf",
+	} {
 		cfg, warnings, err := Load(file, nil)
 		wantError(t, err, "")
 		wantWarnings(t, warnings)

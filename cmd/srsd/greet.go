@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"strings"
 
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
@@ -47,13 +48,50 @@ func greet(log *journal.Log, cfg *conf.Config, name string, e *engine.Engine) {
 	if list := e.RTMPSAddrs(); len(list) > 0 {
 		log.Info("", "over TLS with: "+exampleURL("rtmps", list[0]))
 	}
+	for _, path := range httpPaths(cfg.Vhost(conf.DefaultVhost)) {
+		for _, a := range e.HTTPAddrs() {
+			log.Info("", "over HTTP with: "+origin("http", a)+path)
+		}
+		for _, a := range e.HTTPSAddrs() {
+			log.Info("", "over HTTPS with: "+origin("https", a)+path)
+		}
+	}
 }
 
-// defaultPorts need not stand in a URL.
-var defaultPorts = map[string]int{"rtmp": 1935, "rtmps": 443}
+// httpPaths are where a vhost, nil if there is none, offers the example's stream over HTTP.
+func httpPaths(v *conf.Vhost) (paths []string) {
+	if v == nil {
+		return nil
+	}
+	for _, output := range []struct {
+		enabled bool
+		name    string
+	}{
+		{v.HTTPRemux.Enabled, v.HTTPRemux.Mount},
+		{v.HLS.Enabled, v.HLS.M3U8File},
+		{v.Dash.Enabled, v.Dash.MPDFile},
+	} {
+		if output.enabled {
+			name := strings.TrimPrefix(strings.TrimPrefix(output.name, "[vhost]"), "/")
+			paths = append(paths, "/"+strings.NewReplacer(
+				"[vhost]", v.Name, "[app]", exampleApp, "[stream]", exampleStream).Replace(name))
+		}
+	}
+	return paths
+}
 
-// exampleURL is a URL under which a listener can be reached from this machine.
+const exampleApp, exampleStream = "live", "livestream"
+
+// defaultPorts need not stand in a URL.
+var defaultPorts = map[string]int{"rtmp": 1935, "rtmps": 443, "http": 80, "https": 443}
+
+// exampleURL is the example's stream on an RTMP listener.
 func exampleURL(scheme string, a net.Addr) string {
+	return origin(scheme, a) + "/" + exampleApp + "/" + exampleStream
+}
+
+// origin is how a listener can be reached from this machine.
+func origin(scheme string, a net.Addr) string {
 	host, port := "127.0.0.1", defaultPorts[scheme]
 	if t, ok := a.(*net.TCPAddr); ok {
 		port = t.Port
@@ -67,5 +105,5 @@ func exampleURL(scheme string, a net.Addr) string {
 	case net.ParseIP(host).To4() == nil:
 		host = "[" + host + "]"
 	}
-	return scheme + "://" + host + "/live/livestream"
+	return scheme + "://" + host
 }

@@ -431,7 +431,8 @@ func (m *muxer) publish() {
 			m.withdraw()
 		}
 	}
-	v.listed = len(l.segments) > 0 || v.parts > 0
+	// Parts alone are nothing to players that do not know them.
+	v.listed = len(l.segments) > 0
 	context := m.c.Ctx && m.c.TSCtx
 	v.whole = l.render(context, 0)
 	if skip := l.skippable(); m.c.LowLatency && skip > 0 {

@@ -13,9 +13,20 @@ import (
 // rtmps:// URLs.
 func startSecure(t *testing.T, s settings) (plain, secure *server) {
 	t.Helper()
-	requireTool(t, "openssl")
 	dir, port := t.TempDir(), freePort(t)
-	key, cert := filepath.Join(dir, "server.key"), filepath.Join(dir, "server.crt")
+	key, cert := makeCertificate(t, dir)
+	s.root += fmt.Sprintf("\nrtmps { enabled on; listen 127.0.0.1:%d; key %s; cert %s; }", port, key, cert)
+	plain = startServer(t, s)
+	over := *plain
+	over.scheme, over.port = "rtmps", port
+	return plain, &over
+}
+
+// makeCertificate makes server.key and server.crt in dir, for localhost.
+func makeCertificate(t *testing.T, dir string) (key, cert string) {
+	t.Helper()
+	requireTool(t, "openssl")
+	key, cert = filepath.Join(dir, "server.key"), filepath.Join(dir, "server.crt")
 	// README.md's line.
 	out, err := exec.Command("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
 		"-days", "365", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1",
@@ -23,11 +34,7 @@ func startSecure(t *testing.T, s settings) (plain, secure *server) {
 	if err != nil {
 		t.Fatalf("openssl: %v\n%s", err, out)
 	}
-	s.root += fmt.Sprintf("\nrtmps { enabled on; listen 127.0.0.1:%d; key %s; cert %s; }", port, key, cert)
-	plain = startServer(t, s)
-	over := *plain
-	over.scheme, over.port = "rtmps", port
-	return plain, &over
+	return key, cert
 }
 
 // TestRTMPS: what ffmpeg publishes over TLS reaches players over TLS, and without, unchanged,

@@ -85,13 +85,13 @@ func (e *Engine) startHTTP(ctx context.Context) {
 		return
 	}
 	for _, l := range e.webListeners {
-		e.web.Start(l)
+		e.web.Start(webListener{l, e, nil})
 	}
 	if e.webKeeper != nil {
 		go e.webKeeper.Watch(ctx)
 	}
 	for _, l := range e.webSecured {
-		e.web.Start(webTLS{l, &tls.Config{
+		e.web.Start(webListener{l, e, &tls.Config{
 			MinVersion: tls.VersionTLS12, GetCertificate: e.webKeeper.Certificate, NextProtos: []string{"http/1.1"},
 			DynamicRecordSizingDisabled: true, SessionTicketsDisabled: true, // as RTMPS
 		}})

@@ -5,12 +5,10 @@ package engine
 import (
 	"bytes"
 	"errors"
-	"net"
 	"net/http"
 	"sync"
 	"time"
 
-	"srsd/engine/link"
 	"srsd/engine/session"
 	"srsd/engine/web"
 )
@@ -64,49 +62,42 @@ func refuse(w http.ResponseWriter, text string, code int) {
 
 // watch moves the connection to the loop. Whether the client may play is the session's to say.
 func (h *live) watch(w http.ResponseWriter, r *web.Request, request *session.Watch) {
-	e := h.engine
-	place, ok := e.door.enter(r.Peer.Addr(), time.Since(e.loop.start))
-	if !ok {
-		refuse(w, "503 the server has all connections that it may have", http.StatusServiceUnavailable)
-		return
-	}
-	a := &accepted{peer: r.Peer, place: place, watch: request}
 	var head bytes.Buffer
 	head.WriteString("HTTP/1.1 200 OK\r\n")
 	_ = w.Header().Write(&head) // never fails: memory
 	head.WriteString("\r\n")
 	request.Head = head.Bytes()
-	c, secured, err := hijack(w)
+	c, err := hijack(w)
 	if err != nil {
-		e.leave(a)
 		refuse(w, "500 "+err.Error(), http.StatusInternalServerError)
 		return
 	}
-	a.tls = secured
 	h.mu.RLock()
 	defer h.mu.RUnlock()
 	if h.ended {
-		e.leave(a)
 		_ = c.Close()
 		return
 	}
+	e := h.engine
 	e.slots <- struct{}{}
-	e.enroll(c, a)
+	e.enroll(c.tcp, &accepted{peer: r.Peer, place: c.take(), tls: c.tls, watch: request})
 }
 
 // hijack takes a request's connection. What the client has sent behind the request is lost,
 // which is right: it asked for all that this connection can carry.
-func hijack(w http.ResponseWriter) (*net.TCPConn, *link.TLS, error) {
-	c, _, err := http.NewResponseController(w).Hijack()
+func hijack(w http.ResponseWriter) (*webConn, error) {
+	hijacked, _, err := http.NewResponseController(w).Hijack()
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	switch c := c.(type) {
-	case *net.TCPConn:
-		return c, nil, c.SetDeadline(time.Time{})
-	case *webConn:
-		return c.tcp, c.tls, c.SetDeadline(time.Time{})
+	c, ok := hijacked.(*webConn)
+	if !ok {
+		_ = hijacked.Close()
+		return nil, errors.New("engine: no connection of a webListener's")
 	}
-	_ = c.Close()
-	return nil, nil, errors.New("engine: no connection of a listener's")
+	if err := c.SetDeadline(time.Time{}); err != nil {
+		_ = c.Close()
+		return nil, err
+	}
+	return c, nil
 }

@@ -66,8 +66,8 @@ func New(config *conf.Config, log *journal.Log, handlers ...Handler) *Server {
 		Handler: s, ReadHeaderTimeout: headerWithin, ReadTimeout: bodyWithin, IdleTimeout: idleWithin,
 		MaxHeaderBytes: headerBytes, ErrorLog: quiet(log),
 		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
-			_, ok := c.(Secure)
-			return context.WithValue(ctx, secureKey{}, ok)
+			one, ok := c.(Secure)
+			return context.WithValue(ctx, secureKey{}, ok && one.Secure())
 		},
 	}
 	return s
@@ -128,8 +128,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	http.Error(w, "404 nothing is here", http.StatusNotFound)
 }
 
-// Secure is a connection that speaks TLS and is no tls.Conn.
-type Secure interface{ Secure() }
+// Secure is a connection that may speak TLS and is no tls.Conn.
+type Secure interface{ Secure() bool }
 
 type secureKey struct{}
 

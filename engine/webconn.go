@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: MIT
+
+package engine
+
+import (
+	"crypto/tls"
+	"io"
+	"net"
+	"sync/atomic"
+	"time"
+
+	"srsd/engine/gate"
+	"srsd/engine/link"
+)
+
+// webListener is a listener for net/http. What it accepts has passed the door, which counts it
+// until it is closed, and can go to the loop later.
+type webListener struct {
+	net.Listener
+	engine *Engine
+	config *tls.Config // nil: plain
+}
+
+// overcrowded is for those that do not pass. It may get lost: the client has perhaps not read it
+// when it hears that the connection is closed.
+const overcrowded = "HTTP/1.1 503 Service Unavailable\r\nServer: srsd\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+
+// Accept implements net.Listener. A TLS handshake comes with the first read, within the time
+// that net/http gives a request's header.
+func (l webListener) Accept() (net.Conn, error) {
+	for {
+		accepted, err := l.Listener.Accept()
+		if err != nil {
+			return nil, err
+		}
+		tcp := accepted.(*net.TCPConn)
+		place, ok := l.engine.door.enter(peerOf(tcp).Addr(), time.Since(l.engine.loop.start))
+		if !ok {
+			if l.config == nil {
+				_, _ = io.WriteString(tcp, overcrowded) // a new socket takes as much at once
+			}
+			_ = tcp.Close()
+			continue
+		}
+		c := &webConn{Conn: tcp, tcp: tcp, door: l.engine.door, place: place}
+		if l.config != nil {
+			c.tls = link.NewTLS(tcp, tls.Server, l.config)
+			c.Conn = c.tls.Blocking()
+		}
+		return c, nil
+	}
+}
+
+// webConn is a connection under net/http.
+type webConn struct {
+	net.Conn // speaks TLS, if there is any
+	tcp      *net.TCPConn
+	tls      *link.TLS // nil: plain
+
+	door  *door
+	place *gate.Place
+	gone  atomic.Bool // the place is another's to leave, or has been left
+}
+
+// take has the caller leave the door, and the place that it gets, in the connection's stead.
+func (c *webConn) take() *gate.Place {
+	c.gone.Store(true)
+	return c.place
+}
+
+// goodbyeWithin is how long the end of a TLS connection may wait for a peer that does not read.
+const goodbyeWithin = time.Second
+
+// Close implements net.Conn.
+func (c *webConn) Close() error {
+	if c.gone.CompareAndSwap(false, true) {
+		c.door.leave()
+		c.place.Leave()
+	}
+	if c.tls != nil {
+		_ = c.tcp.SetWriteDeadline(time.Now().Add(goodbyeWithin))
+	}
+	return c.Conn.Close()
+}
+
+// ReadFrom implements io.ReaderFrom: a file goes from the disk to a plain connection without
+// passing through the process.
+func (c *webConn) ReadFrom(r io.Reader) (int64, error) {
+	if c.tls == nil {
+		return c.tcp.ReadFrom(r)
+	}
+	return io.Copy(struct{ io.Writer }{c.Conn}, r)
+}
+
+// The rest is TCP's: what is under TLS has neither addresses nor deadlines.
+
+func (c *webConn) LocalAddr() net.Addr                { return c.tcp.LocalAddr() }
+func (c *webConn) RemoteAddr() net.Addr               { return c.tcp.RemoteAddr() }
+func (c *webConn) SetDeadline(t time.Time) error      { return c.tcp.SetDeadline(t) }
+func (c *webConn) SetReadDeadline(t time.Time) error  { return c.tcp.SetReadDeadline(t) }
+func (c *webConn) SetWriteDeadline(t time.Time) error { return c.tcp.SetWriteDeadline(t) }
+
+// Secure implements web.Secure.
+func (c *webConn) Secure() bool { return c.tls != nil }

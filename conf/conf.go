@@ -190,6 +190,7 @@ type Vhost struct {
 	HTTPStatic HTTPStatic
 	DVR        DVR
 	Dash       Dash
+	HDS        HDS
 }
 
 // Jitter is how a player's timestamps are corrected.

@@ -34,6 +34,7 @@ func defaultVhost(name string) *Vhost {
 			FragmentMs: 10000, UpdatePeriodMs: 5000, TimeShiftMs: 300_000, MPDFile: "[app]/[stream].mpd",
 			WindowSegments: 5, DisposeMs: 120_000, Unused: DashUnused{Path: "./objs/nginx/html", Cleanup: true},
 		},
+		HDS: HDS{FragmentMs: 10000, WindowMs: 60_000, Unused: HDSUnused{Path: "./objs/nginx/html"}},
 		HLS: defaultHLS(),
 	}
 }
@@ -117,6 +118,7 @@ vhost a {
         enabled on; dash_fragment 2; dash_update_period 1.5; dash_timeshift 3; dash_mpd_file f; dash_window_size 4;
         dash_dispose 5; dash_path p; dash_cleanup off;
     }
+    hds { enabled on; hds_fragment 2; hds_window 3; hds_path p; }
 }
 vhost b { publish { mr on; } play { time_jitter off; } }`)
 	b := defaultVhost("b")
@@ -162,6 +164,7 @@ vhost b { publish { mr on; } play { time_jitter off; } }`)
 				Enabled: true, FragmentMs: 2000, UpdatePeriodMs: 1500, TimeShiftMs: 3000, MPDFile: "f", WindowSegments: 4,
 				DisposeMs: 5000, Unused: DashUnused{Path: "p"},
 			},
+			HDS: HDS{Enabled: true, FragmentMs: 2000, WindowMs: 3000, Unused: HDSUnused{Path: "p"}},
 		}, b},
 	}
 	if diff := cmp.Diff(want, got, byValue); diff != "" {

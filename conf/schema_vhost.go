@@ -61,6 +61,7 @@ var vhostSpec = spec{
 		httpStaticSpec,
 		dvrSpec,
 		dashSpec,
+		hdsSpec,
 	}, laterVhost...),
 }
 

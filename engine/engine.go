@@ -22,6 +22,7 @@ import (
 	"srsd/conf"
 	"srsd/engine/certificate"
 	"srsd/engine/dash"
+	"srsd/engine/hds"
 	"srsd/engine/hls"
 	"srsd/engine/journal"
 	"srsd/engine/sink"
@@ -46,6 +47,7 @@ type Engine struct {
 	outputs      *sink.Outputs // nil: none is configured
 	hls          *hls.Server   // nil: no vhost has it
 	dash         *dash.Server  // the same
+	hds          *hds.Server   // the same
 	web          *web.Server   // nil: no http_server
 	webListeners []net.Listener
 	webSecured   []net.Listener // HTTPS

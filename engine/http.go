@@ -13,6 +13,7 @@ import (
 	"srsd/engine/certificate"
 	"srsd/engine/dash"
 	"srsd/engine/dvr"
+	"srsd/engine/hds"
 	"srsd/engine/hls"
 	"srsd/engine/session"
 	"srsd/engine/sink"
@@ -30,6 +31,10 @@ func (e *Engine) outputKinds() (kinds []sink.Kind) {
 	if wanted(func(v *conf.Vhost) bool { return v.Dash.Enabled }) {
 		e.dash = dash.New()
 		kinds = append(kinds, e.dash.Kind())
+	}
+	if wanted(func(v *conf.Vhost) bool { return v.HDS.Enabled }) {
+		e.hds = hds.New()
+		kinds = append(kinds, e.hds.Kind())
 	}
 	if wanted(func(v *conf.Vhost) bool { return v.DVR.Enabled }) {
 		kinds = append(kinds, dvr.Kind(e.opts.Log))
@@ -75,6 +80,9 @@ func (e *Engine) webHandlers() []web.Handler {
 	}
 	if e.dash != nil {
 		handlers = append(handlers, e.dash)
+	}
+	if e.hds != nil {
+		handlers = append(handlers, e.hds)
 	}
 	return append(handlers, static.New(e.opts.Config))
 }

@@ -37,7 +37,7 @@ func TestRun(t *testing.T) {
 	good := write(t, "listen 1935;\nmax_connections 1000;\nvhost __defaultVhost__ {\n}\n")
 	bad := write(t, "listen 1935;\nvhost __defaultVhost__ {\n    gop_cashe on;\n}\n")
 	unfinished := write(t, "listen 1935;\nvhost __defaultVhost__ {\n")
-	later := write(t, "listen 1935;\nvhost __defaultVhost__ {\n    hds { enabled on; }\n}\n")
+	later := write(t, "listen 1935;\nvhost __defaultVhost__ {\n    forward { enabled on; }\n}\n")
 	secure := write(t, "listen 1935;\nrtmps {\n    enabled on;\n    cert /no/server.crt;\n}\nvhost a { }\n")
 	missing := filepath.Join(t.TempDir(), "no.conf")
 	folder := t.TempDir()
@@ -69,7 +69,7 @@ func TestRun(t *testing.T) {
 		{
 			"-t -c " + later, nil, 0,
 			[]string{"test is successful"},
-			[]string{"warning: ", later + ":3", "hds"},
+			[]string{"warning: ", later + ":3", "forward"},
 		},
 		{
 			"-t -c " + bad, nil, 1, nil,

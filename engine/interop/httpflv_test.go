@@ -17,7 +17,12 @@ func startHTTP(t *testing.T) (srv, over *server) {
 	srv = startServer(t, settings{
 		root: fmt.Sprintf("http_server { enabled on; listen 127.0.0.1:%d; }", port), vhost: "http_remux { enabled on; }",
 	})
-	return srv, &server{process: srv.process, scheme: "http", port: port}
+	over = &server{process: srv.process, scheme: "http", port: port}
+	// RTMP's listener, which startServer looks at, is there before that of HTTP.
+	if !eventually(readyWithin, over.accepts) {
+		t.Fatalf("HTTP is not ready within %v\n%s", readyWithin, srv.out.tail())
+	}
+	return srv, over
 }
 
 // ffmpegPlayHTTP is ffmpegPlay over HTTP.

@@ -55,7 +55,7 @@ func (b *build) finishRemux(v *Vhost, rep *report) {
 		rep.errorf(at, "vhost.http_remux.mount: %q must have [app] and, with a slash or other text between them, [stream]; "+
 			"[vhost] may stand before them: [vhost]/[app]/[stream].flv", r.Mount)
 	case !strings.HasSuffix(suffix, ".flv"):
-		rep.errorf(at, "vhost.http_remux.mount: %q must end with .flv: .ts, .aac and .mp3 are not implemented yet", r.Mount)
+		rep.errorf(at, "vhost.http_remux.mount: %q must end with .flv: only HTTP-FLV is served", r.Mount)
 	case !b.cfg.HTTPServer.Enabled:
 		rep.warnf("remux "+v.Name, at, "vhost.http_remux: is on, and "+
 			"nobody can ask for it without http_server { enabled on; }")

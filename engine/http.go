@@ -18,6 +18,7 @@ import (
 	"srsd/engine/session"
 	"srsd/engine/sink"
 	"srsd/engine/static"
+	"srsd/engine/stream"
 	"srsd/engine/web"
 )
 
@@ -49,7 +50,7 @@ func (e *Engine) newOutputs() {
 		return
 	}
 	e.outputs = sink.New(e.opts.Log, kinds...)
-	e.outputs.Disconnect = e.loop.disconnect
+	e.outputs.Kicker = e.loop.kicker
 	e.loop.hub.Watcher = e.outputs
 }
 
@@ -133,18 +134,22 @@ func (e *Engine) stopOutputs() {
 	e.outputs.Close(ctx)
 }
 
-// disconnect ends the publisher of a stream, from any goroutine.
-func (l *loop) disconnect(stream, reason string) {
-	// A loop that takes nothing any more has ended all of them.
-	_ = l.post(func() {
-		s := l.hub.Find(stream)
-		if s == nil {
-			return
-		}
-		if publisher, ok := s.Publisher().(*session.Session); ok {
-			l.core.Kick(publisher.Owner.(*member), session.ReasonOutput, reason)
-		}
-	})
+// kicker returns what ends the publisher that s has now, from any goroutine.
+func (l *loop) kicker(s *stream.Stream) func(reason string) {
+	publisher, ok := s.Publisher().(*session.Session)
+	if !ok {
+		return nil
+	}
+	name, ref := s.Name, publisher.Owner.(*member).Ref()
+	return func(reason string) {
+		// A loop that takes nothing any more has ended all of them.
+		_ = l.post(func() {
+			m := ref.Member()
+			if s := l.hub.Find(name); m != nil && s != nil && s.Publisher() == any(&m.Session) {
+				l.core.Kick(m, session.ReasonOutput, reason)
+			}
+		})
+	}
 }
 
 // HTTPAddrs returns the addresses that New bound for HTTP, if any.

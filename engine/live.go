@@ -48,7 +48,7 @@ func (h *live) Serve(w http.ResponseWriter, r *web.Request) bool {
 		header.Set("Allow", "GET, HEAD")
 		refuse(w, "405 a live stream takes GET", http.StatusMethodNotAllowed)
 	case r.Header.Get("Upgrade") != "":
-		refuse(w, "501 live streams are not served over WebSocket yet", http.StatusNotImplemented)
+		refuse(w, "501 live streams are not served over WebSocket: use http", http.StatusNotImplemented)
 	default:
 		h.watch(w, r, &session.Watch{Vhost: r.Vhost, App: app, Stream: stream, Page: r.Referer()})
 	}

@@ -67,12 +67,12 @@ func httpPaths(v *conf.Vhost) (paths []string) {
 		enabled bool
 		name    string
 	}{
-		{v.HTTPRemux.Enabled, v.HTTPRemux.Mount},
+		{v.HTTPRemux.Enabled, strings.TrimPrefix(v.HTTPRemux.Mount, "[vhost]")},
 		{v.HLS.Enabled, v.HLS.M3U8File},
 		{v.Dash.Enabled, v.Dash.MPDFile},
 	} {
 		if output.enabled {
-			name := strings.TrimPrefix(strings.TrimPrefix(output.name, "[vhost]"), "/")
+			name := strings.TrimPrefix(strings.TrimPrefix(output.name, "./"), "/")
 			paths = append(paths, "/"+strings.NewReplacer(
 				"[vhost]", v.Name, "[app]", exampleApp, "[stream]", exampleStream).Replace(name))
 		}

@@ -15,7 +15,6 @@ import (
 
 	"srsd/engine/cmaf/cmaftest"
 	"srsd/engine/stream"
-	"srsd/proto/av"
 )
 
 var all = []string{cmaftest.H264AAC, cmaftest.H264MP3, cmaftest.HEVCOpus, cmaftest.AV1AC3, cmaftest.VP9FLAC}
@@ -37,26 +36,6 @@ func read(t *testing.T, r *Reader, messages []Message) (frames []*Frame) {
 		t.Fatal(err)
 	}
 	return frames
-}
-
-// media returns the coded data of messages that are frames.
-func media(messages []Message, track stream.Track) (all [][]byte) {
-	for i := range messages {
-		m := &messages[i]
-		if m.Header || m.Track != track {
-			continue
-		}
-		head := 0
-		if track == stream.Video {
-			v, _ := av.ParseVideo(m.Payload)
-			head = v.HeaderBytes
-		} else {
-			a, _ := av.ParseAudio(m.Payload)
-			head = a.HeaderBytes
-		}
-		all = append(all, m.Payload[head:])
-	}
-	return all
 }
 
 func TestTracks(t *testing.T) {
@@ -152,7 +131,7 @@ func checkFile(t *testing.T, name string, file []byte, messages []Message) {
 		}
 	}
 	for id, track := range map[uint32]stream.Track{VideoTrackID: stream.Video, AudioTrackID: stream.Audio} {
-		if want := media(messages, track); !slices.EqualFunc(got[id], want, bytes.Equal) {
+		if want := cmaftest.Media(messages, track); !slices.EqualFunc(got[id], want, bytes.Equal) {
 			t.Errorf("%s: track %d has %d frames, want the %d that were published", name, id, len(got[id]), len(want))
 		}
 	}

@@ -6,9 +6,7 @@
 package dash
 
 import (
-	"bytes"
 	"net/http"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -18,12 +16,8 @@ import (
 	"srsd/engine/web"
 )
 
-const (
-	// sendWithin is how long a segment may take on its way.
-	sendWithin = 2 * time.Minute
-	// keptMs is how long the output of a stream that has ended is kept if dash_dispose is 0.
-	keptMs = 120_000
-)
+// kept is how long the output of a stream that has ended is kept if dash_dispose is 0.
+const kept = 2 * time.Minute
 
 // Server has the outputs of all streams.
 type Server struct {
@@ -45,7 +39,7 @@ func (s *Server) Kind() sink.Kind {
 		Open:  func(id sink.ID) sink.Muxer { return newMuxer(s, id) },
 		Dispose: func(v *conf.Vhost) time.Duration {
 			if v.Dash.DisposeMs == 0 {
-				return keptMs * time.Millisecond
+				return kept
 			}
 			return time.Duration(v.Dash.DisposeMs) * time.Millisecond
 		},
@@ -91,20 +85,14 @@ func (s *Server) Serve(w http.ResponseWriter, r *web.Request) bool {
 	if !ok {
 		return false
 	}
-	if r.Method != http.MethodGet && r.Method != http.MethodHead {
-		w.Header().Set("Allow", "GET, HEAD")
-		http.Error(w, "405 only GET and HEAD", http.StatusMethodNotAllowed)
+	if !web.GetOrHead(w, r) {
 		return true
 	}
-	h := w.Header()
-	h.Set("Content-Type", kind)
-	h.Set("Cache-Control", "no-cache")
+	var cacheMs int64
 	if name != "" { // numbers begin anew with a new process
-		h.Set("Cache-Control", "max-age="+strconv.FormatInt(max(r.Vhost.Dash.FragmentMs/1000, 1), 10))
+		cacheMs = r.Vhost.Dash.FragmentMs
 	}
-	control := http.NewResponseController(w)
-	_ = control.SetWriteDeadline(time.Now().Add(sendWithin)) // a writer without deadlines is a test's
-	http.ServeContent(w, r.Request, "", time.Time{}, bytes.NewReader(data))
-	_ = control.SetWriteDeadline(time.Time{})
+	web.Cache(w, cacheMs)
+	web.Send(w, r, kind, data)
 	return true
 }

@@ -25,7 +25,6 @@ import (
 	"srsd/engine/sink"
 	"srsd/engine/stream"
 	"srsd/engine/web"
-	"srsd/proto/av"
 )
 
 // house is a server of one stream, /live/s, and its muxer.
@@ -95,26 +94,6 @@ func (h *house) manifest() *mpd.MPD {
 	return x
 }
 
-// media returns the coded data of messages that are frames.
-func media(messages []sink.Message, track stream.Track) (all [][]byte) {
-	for i := range messages {
-		m := &messages[i]
-		if m.Header || m.Track != track {
-			continue
-		}
-		head := 0
-		if track == stream.Video {
-			v, _ := av.ParseVideo(m.Payload)
-			head = v.HeaderBytes
-		} else {
-			a, _ := av.ParseAudio(m.Payload)
-			head = a.HeaderBytes
-		}
-		all = append(all, m.Payload[head:])
-	}
-	return all
-}
-
 // frames gets all that a manifest lists of one kind in one period, and returns the frames. The times of
 // the timeline have to be those in the segments.
 func (h *house) frames(p *mpd.Period, kind string) (all [][]byte) {
@@ -176,7 +155,7 @@ func TestSegments(t *testing.T) {
 		}
 		first := slices.IndexFunc(messages, func(m sink.Message) bool { return m.Key })
 		for kind, track := range map[string]stream.Track{"video": stream.Video, "audio": stream.Audio} {
-			got, want := h.frames(x.Periods[0], kind), media(messages[first:], track)
+			got, want := h.frames(x.Periods[0], kind), cmaftest.Media(messages[first:], track)
 			if !slices.EqualFunc(got, want, bytes.Equal) {
 				t.Errorf("%s: %d frames of %s, want %d", name, len(got), kind, len(want))
 			}
@@ -238,7 +217,7 @@ func TestPeriods(t *testing.T) {
 	}
 	for i, want := range [][]sink.Message{one, two, three} {
 		first := slices.IndexFunc(want, func(m sink.Message) bool { return m.Key })
-		got, frames := h.frames(x.Periods[i], "video"), media(want[first:], stream.Video)
+		got, frames := h.frames(x.Periods[i], "video"), cmaftest.Media(want[first:], stream.Video)
 		if !slices.EqualFunc(got, frames, bytes.Equal) {
 			t.Errorf("period %d: %d frames, want %d", i, len(got), len(frames))
 		}

@@ -219,7 +219,7 @@ func TestMP4(t *testing.T) {
 		first := slices.IndexFunc(messages, func(m Message) bool { return m.Key })
 		got := plain(t, raw)
 		for id, track := range map[uint32]stream.Track{cmaf.VideoTrackID: stream.Video, cmaf.AudioTrackID: stream.Audio} {
-			if want := media(messages[first:], track); !slices.EqualFunc(got[id], want, bytes.Equal) {
+			if want := cmaftest.Media(messages[first:], track); !slices.EqualFunc(got[id], want, bytes.Equal) {
 				t.Errorf("%s: track %d has %d frames, want the %d published", name, id, len(got[id]), len(want))
 			}
 		}
@@ -263,26 +263,6 @@ func checkSync(t *testing.T, name string, raw []byte, messages []Message) {
 			t.Errorf("%s: sync samples %+v, want %v", name, stss, want)
 		}
 	}
-}
-
-// media returns the coded data of messages that are frames.
-func media(messages []Message, track stream.Track) (all [][]byte) {
-	for i := range messages {
-		m := &messages[i]
-		if m.Header || m.Track != track {
-			continue
-		}
-		head := 0
-		if track == stream.Video {
-			v, _ := av.ParseVideo(m.Payload)
-			head = v.HeaderBytes
-		} else {
-			a, _ := av.ParseAudio(m.Payload)
-			head = a.HeaderBytes
-		}
-		all = append(all, m.Payload[head:])
-	}
-	return all
 }
 
 // plain returns the frames of an MP4 that is not fragmented, by its tables.

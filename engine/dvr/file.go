@@ -91,13 +91,8 @@ func place(pattern string, id sink.ID, now time.Time) (root, name string, err er
 	if root = pattern[:cut]; root == "" {
 		root = "."
 	}
-	name = strings.NewReplacer(
-		"[vhost]", id.Vhost.Name, "[app]", id.App, "[stream]", id.Stream,
-		"[timestamp]", strconv.FormatInt(now.UnixMilli(), 10),
-		"[2006]", now.Format("2006"), "[01]", now.Format("01"), "[02]", now.Format("02"),
-		"[15]", now.Format("15"), "[04]", now.Format("04"), "[05]", now.Format("05"),
-		"[999]", fmt.Sprintf("%03d", now.Nanosecond()/int(time.Millisecond)),
-	).Replace(pattern[cut:])
+	name = strings.NewReplacer(append(id.Variables(now),
+		"[timestamp]", strconv.FormatInt(now.UnixMilli(), 10))...).Replace(pattern[cut:])
 	if len(name) > nameBytesMax {
 		return "", "", fmt.Errorf("%w: %d bytes, limit %d", errName, len(name), nameBytesMax)
 	}

@@ -69,7 +69,7 @@ func TestSegments(t *testing.T) {
 			}
 		}
 		first := slices.IndexFunc(messages, func(m Message) bool { return m.Key })
-		want2 := len(media(messages[first:], stream.Video)) + len(media(messages[first:], stream.Audio))
+		want2 := len(cmaftest.Media(messages[first:], stream.Video)) + len(cmaftest.Media(messages[first:], stream.Audio))
 		if frames != want2 {
 			t.Errorf("%s: %d frames in all, want %d", ext, frames, want2)
 		}
@@ -95,7 +95,7 @@ func TestCodecChange(t *testing.T) {
 		for _, name := range names {
 			decode(t, filepath.Join(dir, name))
 		}
-		got, want := plain(t, load(t, filepath.Join(dir, "s-1.mp4")))[1], media(two, stream.Video)
+		got, want := plain(t, load(t, filepath.Join(dir, "s-1.mp4")))[1], cmaftest.Media(two, stream.Video)
 		if !slices.EqualFunc(got, want, bytes.Equal) {
 			t.Errorf("%d HEVC frames, want %d", len(got), len(want))
 		}
@@ -122,7 +122,7 @@ func TestGap(t *testing.T) {
 			continue
 		}
 		got := plain(t, load(t, filepath.Join(dir, "s.mp4")))
-		if want := media(messages, stream.Video); !slices.EqualFunc(got[1], want, bytes.Equal) {
+		if want := cmaftest.Media(messages, stream.Video); !slices.EqualFunc(got[1], want, bytes.Equal) {
 			t.Errorf("%d frames, want %d", len(got[1]), len(want))
 		}
 	}
@@ -140,7 +140,7 @@ func checkCount(t *testing.T, raw []byte, messages []Message) {
 			n++
 		}
 	}
-	if want := len(media(messages, stream.Video)); n != want {
+	if want := len(cmaftest.Media(messages, stream.Video)); n != want {
 		t.Errorf("%d video tags, want %d", n, want)
 	}
 }

@@ -6,7 +6,6 @@
 package hds
 
 import (
-	"bytes"
 	"net/http"
 	"path"
 	"strconv"
@@ -20,8 +19,6 @@ import (
 )
 
 const (
-	// sendWithin is how long a fragment may take on its way.
-	sendWithin = 2 * time.Minute
 	// kept is how long the output of a stream that has ended can be asked for.
 	kept = 2 * time.Minute
 	// prefix is the name of a fragment without its number: there is one segment.
@@ -79,21 +76,15 @@ func (s *Server) Serve(w http.ResponseWriter, r *web.Request) bool {
 	if data == nil {
 		return false
 	}
-	if r.Method != http.MethodGet && r.Method != http.MethodHead {
-		w.Header().Set("Allow", "GET, HEAD")
-		http.Error(w, "405 only GET and HEAD", http.StatusMethodNotAllowed)
+	if !web.GetOrHead(w, r) {
 		return true
 	}
-	h := w.Header()
-	h.Set("Content-Type", kind)
-	h.Set("Cache-Control", "no-cache")
-	if cache {
-		h.Set("Cache-Control", "max-age="+strconv.FormatInt(max(r.Vhost.HDS.FragmentMs/1000, 1), 10))
+	var cacheMs int64
+	if cache { // numbers begin anew with a new process
+		cacheMs = r.Vhost.HDS.FragmentMs
 	}
-	control := http.NewResponseController(w)
-	_ = control.SetWriteDeadline(time.Now().Add(sendWithin)) // a writer without deadlines is a test's
-	http.ServeContent(w, r.Request, "", time.Time{}, bytes.NewReader(data))
-	_ = control.SetWriteDeadline(time.Time{})
+	web.Cache(w, cacheMs)
+	web.Send(w, r, kind, data)
 	return true
 }
 

@@ -14,8 +14,8 @@ import (
 	"github.com/bluenviron/mediacommon/v2/pkg/formats/mpegts"
 	tscodecs "github.com/bluenviron/mediacommon/v2/pkg/formats/mpegts/codecs"
 
+	"srsd/engine/cmaf/cmaftest"
 	"srsd/engine/stream"
-	"srsd/proto/av"
 )
 
 // parsed is what a player reads in a playlist.
@@ -194,20 +194,8 @@ func (p *parsed) checkParts(t testing.TB, parts []parsedPart, whole bool) {
 
 // published are the payloads of messages that are frames.
 func published(messages []stream.Message, track stream.Track) (all []string) {
-	for i := range messages {
-		m := &messages[i]
-		if m.Header || m.Track != track {
-			continue
-		}
-		head := 0
-		if track == stream.Video {
-			v, _ := av.ParseVideo(m.Payload)
-			head = v.HeaderBytes
-		} else {
-			a, _ := av.ParseAudio(m.Payload)
-			head = a.HeaderBytes
-		}
-		all = append(all, string(m.Payload[head:]))
+	for _, payload := range cmaftest.Media(messages, track) {
+		all = append(all, string(payload))
 	}
 	return all
 }

@@ -34,14 +34,9 @@ type moment struct {
 // expand fills in the variables of a pattern, and makes a path below a root of it: clean, without
 // a slash at its beginning, and with no way out.
 func expand(pattern string, id sink.ID, m moment) (string, error) {
-	name := strings.NewReplacer(
-		"[vhost]", id.Vhost.Name, "[app]", id.App, "[stream]", id.Stream,
+	name := strings.NewReplacer(append(id.Variables(m.wall),
 		"[seq]", strconv.FormatUint(m.seq, 10), "[duration]", strconv.FormatInt(m.duration.Milliseconds(), 10),
-		"[timestamp]", strconv.FormatInt(m.timestamp, 10),
-		"[2006]", m.wall.Format("2006"), "[01]", m.wall.Format("01"), "[02]", m.wall.Format("02"),
-		"[15]", m.wall.Format("15"), "[04]", m.wall.Format("04"), "[05]", m.wall.Format("05"),
-		"[999]", fmt.Sprintf("%03d", m.wall.Nanosecond()/int(time.Millisecond)),
-	).Replace(pattern)
+		"[timestamp]", strconv.FormatInt(m.timestamp, 10))...).Replace(pattern)
 	name = strings.TrimPrefix(strings.TrimPrefix(name, "./"), "/")
 	if len(name) > nameBytesMax {
 		return "", fmt.Errorf("%w: %d bytes, limit %d", errName, len(name), nameBytesMax)

@@ -3,7 +3,6 @@
 package hls
 
 import (
-	"bytes"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -22,8 +21,6 @@ const (
 	waitMax = 10 * time.Second
 	// queryBytesMax bounds what of a query goes on into the master playlist.
 	queryBytesMax = 1024
-	// sendWithin is how long a segment may take on its way.
-	sendWithin = 2 * time.Minute
 	// aheadMax is how many segments ahead of the newest one a player may ask (RFC 8216bis §6.2.5.2).
 	aheadMax = 2
 )
@@ -44,9 +41,7 @@ func (s *Server) Serve(w http.ResponseWriter, r *web.Request) bool {
 	if found == nil {
 		return false
 	}
-	if r.Method != http.MethodGet && r.Method != http.MethodHead {
-		w.Header().Set("Allow", "GET, HEAD")
-		http.Error(w, "405 only GET and HEAD", http.StatusMethodNotAllowed)
+	if !web.GetOrHead(w, r) {
 		return true
 	}
 	if found.listing {
@@ -67,17 +62,11 @@ func (s *Server) file(w http.ResponseWriter, r *web.Request, f *resource) {
 		http.Error(w, "404 this part did not come", http.StatusNotFound)
 		return
 	}
-	h := w.Header()
-	h["Content-Type"] = []string{f.kind}
+	web.Cache(w, f.owner.c.WindowMs)
 	if f.kind == "application/octet-stream" {
-		h["Cache-Control"] = headerNoStore
-	} else {
-		h["Cache-Control"] = []string{"public, max-age=" + strconv.FormatInt(f.owner.c.WindowMs/1000, 10)}
+		w.Header()["Cache-Control"] = headerNoStore
 	}
-	control := http.NewResponseController(w)
-	_ = control.SetWriteDeadline(time.Now().Add(sendWithin)) // a writer without deadlines is a test's
-	http.ServeContent(w, r.Request, "", time.Time{}, bytes.NewReader(f.data))
-	_ = control.SetWriteDeadline(time.Time{})
+	web.Send(w, r, f.kind, f.data)
 }
 
 func closed(c chan struct{}) bool {

@@ -10,6 +10,7 @@ package sink
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"sync"
 	"time"
@@ -40,6 +41,17 @@ func idOf(s *stream.Stream) ID {
 	path := s.Name[strings.IndexByte(s.Name, '/')+1:]
 	i := strings.LastIndexByte(path, '/')
 	return ID{Vhost: s.Vhost(), App: path[:max(i, 0)], Stream: path[i+1:]}
+}
+
+// Variables returns what the variables in names of files stand for, each with its name before it, as
+// strings.NewReplacer takes them: the stream, and the parts of a time.
+func (id ID) Variables(at time.Time) []string {
+	return []string{
+		"[vhost]", id.Vhost.Name, "[app]", id.App, "[stream]", id.Stream,
+		"[2006]", at.Format("2006"), "[01]", at.Format("01"), "[02]", at.Format("02"),
+		"[15]", at.Format("15"), "[04]", at.Format("04"), "[05]", at.Format("05"),
+		"[999]", fmt.Sprintf("%03d", at.Nanosecond()/int(time.Millisecond)),
+	}
 }
 
 // Muxer makes one kind of output of one stream. A goroutine of its own calls it, one call at a
@@ -86,9 +98,9 @@ type Kind struct {
 
 // Outputs are the outputs of all streams. It is a stream.Watcher.
 type Outputs struct {
-	// Disconnect ends the publisher of a stream (PolicyDisconnect). It may be called from any
-	// goroutine; nil: not possible.
-	Disconnect func(streamName, reason string)
+	// Kicker returns what ends the one who publishes s now, and nobody after it
+	// (PolicyDisconnect). It is called on the loop; what it returns may be called by any goroutine.
+	Kicker func(s *stream.Stream) (kick func(reason string))
 
 	kinds []Kind
 	log   *journal.Log

@@ -260,7 +260,9 @@ func TestErrors(t *testing.T) {
 		h := newHouse(t)
 		h.policy, h.fail = c.policy, "write(40)"
 		gone := make(chan string, 9)
-		h.outputs.Disconnect = func(name, reason string) { gone <- name + ": " + reason }
+		h.outputs.Kicker = func(s *stream.Stream) func(string) {
+			return func(reason string) { gone <- s.Name + ": " + reason }
+		}
 		h.publish()
 		for ts := uint32(0); ts <= 80; ts += 40 {
 			h.video(ts, true, "k")

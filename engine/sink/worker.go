@@ -36,6 +36,7 @@ type item struct {
 	event event
 	batch []Message
 	bytes int
+	kick  func(reason string) // of eventBegin: ends the publisher; may be nil
 }
 
 // worker is one output of one stream.
@@ -59,6 +60,7 @@ type worker struct {
 	muxer  Muxer
 	live   bool // between Begin and End
 	broken bool // nothing more until the next Begin
+	kick   func(reason string)
 	every  journal.Every
 	start  time.Time
 }
@@ -75,7 +77,11 @@ func (w *worker) kind() *Kind { return &w.outputs.kinds[w.key.kind] }
 // begin, end and Take are called on the loop.
 func (w *worker) begin(s *stream.Stream) {
 	w.stream, w.lost = s, false
-	w.put(item{event: eventBegin})
+	begin := item{event: eventBegin}
+	if f := w.outputs.Kicker; f != nil {
+		begin.kick = f(s)
+	}
+	w.put(begin)
 	s.Attach(w)
 }
 
@@ -213,7 +219,7 @@ func (w *worker) run() {
 func (w *worker) handle(it item) {
 	switch it.event {
 	case eventBegin:
-		w.live, w.broken = true, false
+		w.live, w.broken, w.kick = true, false, it.kick
 		if w.muxer == nil {
 			w.try("opening", func() error {
 				w.muxer = w.kind().Open(w.id)
@@ -269,8 +275,8 @@ func (w *worker) failed(what string, err error) {
 		return
 	}
 	w.broken = true
-	if d := w.outputs.Disconnect; d != nil && policy == PolicyDisconnect {
-		d(w.id.String(), w.kind().Name+": "+err.Error())
+	if w.kick != nil && policy == PolicyDisconnect {
+		w.kick(w.kind().Name + ": " + err.Error())
 	}
 }
 

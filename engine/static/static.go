@@ -62,9 +62,7 @@ func (f *Files) Serve(w http.ResponseWriter, r *web.Request) bool {
 		return false
 	}
 	defer func() { _ = file.Close() }()
-	if r.Method != http.MethodGet && r.Method != http.MethodHead {
-		w.Header().Set("Allow", "GET, HEAD")
-		http.Error(w, "405 files are read only", http.StatusMethodNotAllowed)
+	if !web.GetOrHead(w, r) {
 		return true
 	}
 	send(w, r.Request, file, info)

@@ -15,6 +15,7 @@ import (
 	"github.com/Eyevinn/mp4ff/mp4"
 
 	"srsd/engine/stream"
+	"srsd/proto/av"
 )
 
 // The streams: 6 s of 10 pictures per second with a keyframe each second (VP9: 2 s), and sound.
@@ -177,4 +178,24 @@ func frame(kind string, s *mp4.FullSample, timeScale int64) stream.Message {
 	}
 	m.Payload = append(m.Payload, s.Data...)
 	return m
+}
+
+// Media returns the coded data of messages that are frames of a track.
+func Media(messages []stream.Message, track stream.Track) (all [][]byte) {
+	for i := range messages {
+		m := &messages[i]
+		if m.Header || m.Track != track {
+			continue
+		}
+		head := 0
+		if track == stream.Video {
+			v, _ := av.ParseVideo(m.Payload)
+			head = v.HeaderBytes
+		} else {
+			a, _ := av.ParseAudio(m.Payload)
+			head = a.HeaderBytes
+		}
+		all = append(all, m.Payload[head:])
+	}
+	return all
 }

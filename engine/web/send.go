@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: MIT
+
+package web
+
+import (
+	"bytes"
+	"net/http"
+	"strconv"
+	"time"
+)
+
+// sendWithin is how long an answer from memory may take on its way.
+const sendWithin = 2 * time.Minute
+
+// GetOrHead returns whether r is one of these, which is all that what is made of streams
+// takes. Else it has answered.
+func GetOrHead(w http.ResponseWriter, r *Request) bool {
+	if r.Method == http.MethodGet || r.Method == http.MethodHead {
+		return true
+	}
+	w.Header().Set("Allow", "GET, HEAD")
+	http.Error(w, "405 only GET and HEAD", http.StatusMethodNotAllowed)
+	return false
+}
+
+// Send answers with data, or the range of it that is asked for. kind is its Content-Type. data
+// must not change any more.
+func Send(w http.ResponseWriter, r *Request, kind string, data []byte) {
+	w.Header()["Content-Type"] = []string{kind}
+	control := http.NewResponseController(w)
+	_ = control.SetWriteDeadline(time.Now().Add(sendWithin)) // a writer without deadlines is a test's
+	http.ServeContent(w, r.Request, "", time.Time{}, bytes.NewReader(data))
+	_ = control.SetWriteDeadline(time.Time{})
+}
+
+// Cache lets caches keep an answer, in milliseconds; 0 = they have to ask each time.
+func Cache(w http.ResponseWriter, forMs int64) {
+	value := "no-cache"
+	if forMs > 0 {
+		value = "public, max-age=" + strconv.FormatInt(max(forMs/1000, 1), 10)
+	}
+	w.Header()["Cache-Control"] = []string{value}
+}

@@ -69,8 +69,8 @@ func TestValueErrors(t *testing.T) {
 			`c.conf:1: pid: "` + strings.Repeat("x", quotedBytesMax) + `"... is longer than 4096 bytes`,
 		},
 		{
-			"not implemented, but wrong", "listen 1935; http_api { enabled yes; }",
-			`c.conf:1: http_api.enabled: "yes" is neither on nor off`,
+			"not implemented, but wrong", "listen 1935; exporter { enabled yes; }",
+			`c.conf:1: exporter.enabled: "yes" is neither on nor off`,
 		},
 		{
 			"several", "listen 1935;\nchunk_size 0;\nvhost a {\n play {\n  atc 1;\n }\n}",
@@ -224,7 +224,7 @@ func TestWarnings(t *testing.T) {
 		{"not implemented", "listen 1935; vhost a { }\nutc_time on;", []string{"c.conf:2: utc_time" + later}},
 		{"block", inVhost("rtc { enabled on; nack on; }"), []string{"c.conf:2: vhost.rtc" + later}},
 		{"block that is off", inVhost("rtc { enabled off; nack on; }"), nil},
-		{"block that is off by default", "listen 1935; vhost a { }\nhttp_api { listen 1; }", nil},
+		{"block that is off by default", "listen 1935; vhost a { }\nexporter { listen 1; }", nil},
 		{
 			"block that is on by default", "listen 1935; vhost a { }\nstats { network 0; }",
 			[]string{"c.conf:2: stats" + later},

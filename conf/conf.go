@@ -45,6 +45,9 @@ type Config struct {
 	// HTTPServer is what serves browsers.
 	HTTPServer HTTPServer
 
+	// HTTPAPI is what tells about the server.
+	HTTPAPI HTTPAPI
+
 	// MaxConnections is how many client connections are served at once, >= 1. The
 	// engine checks it against RLIMIT_NOFILE with [Limits].FDReserve.
 	MaxConnections int

@@ -57,6 +57,10 @@ func defaultConfig() *Config {
 			Listen: []string{":8080"}, Dir: "./objs/nginx/html", CrossDomain: true,
 			HTTPS: HTTPS{Listen: []string{":8088"}, Key: "./conf/server.key", Cert: "./conf/server.crt"},
 		},
+		HTTPAPI: HTTPAPI{
+			Listen: []string{":1985"}, CrossDomain: true,
+			HTTPS: HTTPS{Listen: []string{":1990"}, Key: "./conf/server.key", Cert: "./conf/server.crt"},
+		},
 		Pid: "./objs/srs.pid", WorkDir: "./", PithyPrintMs: 10000,
 		Log:    Log{Tank: TankConsole, Level: LevelInfo, File: "./objs/srs.log"},
 		Vhosts: []*Vhost{defaultVhost(DefaultVhost)},
@@ -84,6 +88,11 @@ rtmps { enabled on; listen [::1]:2443 3443; key k; cert c; }
 http_server {
     enabled on; listen 81 [::1]:82; dir d; crossdomain off;
     https { enabled on; listen 83; key hk; cert hc; }
+}
+http_api {
+    enabled on; listen 91; crossdomain off;
+    auth { enabled on; type bearer; username u; password w; token t; }
+    https { enabled on; listen 92; key ak; cert ac; }
 }
 srs_log_tank file; srs_log_level warn; srs_log_file l; pithy_print_ms 5000;
 limits {
@@ -126,6 +135,11 @@ vhost b { publish { mr on; } play { time_jitter off; } }`)
 	want := &Config{
 		File: "c.conf", Listen: []string{":1936", "127.0.0.1:1937"}, MaxConnections: 20000, ChunkSize: 4096,
 		RTMPS: RTMPS{Enabled: true, Listen: []string{"[::1]:2443", ":3443"}, Key: "k", Cert: "c"},
+		HTTPAPI: HTTPAPI{
+			Enabled: true, Listen: []string{":91"},
+			Auth:  APIAuth{Enabled: true, Type: AuthBearer, Username: "u", Password: "w", Token: "t"},
+			HTTPS: HTTPS{Enabled: true, Listen: []string{":92"}, Key: "ak", Cert: "ac"},
+		},
 		HTTPServer: HTTPServer{
 			Enabled: true, Listen: []string{":81", "[::1]:82"}, Dir: "d",
 			HTTPS: HTTPS{Enabled: true, Listen: []string{":83"}, Key: "hk", Cert: "hc"},

@@ -104,8 +104,8 @@ func TestEnvErrors(t *testing.T) {
 		},
 		{
 			"not implemented",
-			[]string{"SRS_HTTP_API_ENABLED=1"},
-			`conf: SRS_HTTP_API_ENABLED: http_api.enabled: "1" is neither on nor off`,
+			[]string{"SRS_EXPORTER_ENABLED=1"},
+			`conf: SRS_EXPORTER_ENABLED: exporter.enabled: "1" is neither on nor off`,
 		},
 		{"several", []string{"SRS_PITHY_PRINT_MS=1", "SRS_DAEMON=1"}, `conf: SRS_DAEMON: daemon: "1" is neither on nor off
 conf: SRS_PITHY_PRINT_MS: pithy_print_ms: "1" is out of range, 100 to 86400000`},
@@ -143,10 +143,10 @@ func TestEnvWarnings(t *testing.T) {
 			"conf: SRS_MAX_CONECTIONS: the variable is not known and has no effect; did you mean SRS_MAX_CONNECTIONS?",
 		},
 		{
-			"SRS_HTTP_API_ENABLED=on",
-			"conf: SRS_HTTP_API_ENABLED: http_api.enabled: accepted, but srsd does not implement it yet",
+			"SRS_EXPORTER_ENABLED=on",
+			"conf: SRS_EXPORTER_ENABLED: exporter.enabled: accepted, but srsd does not implement it yet",
 		},
-		{"SRS_HTTP_API_ENABLED=off", ""},
+		{"SRS_EXPORTER_ENABLED=off", ""},
 		{
 			"SRS_VHOST_RTC_NACK=off",
 			"conf: SRS_VHOST_RTC_NACK: vhost.rtc.nack: accepted, but srsd does not implement it yet",

@@ -128,6 +128,11 @@ func (b *build) finishListeners(rep *report) {
 			"http_server.https.listen", "HTTPS", cfg.HTTPServer.Enabled && cfg.HTTPServer.HTTPS.Enabled,
 			cfg.HTTPServer.HTTPS.Listen,
 		},
+		{"http_api.listen", "HTTP API", cfg.HTTPAPI.Enabled && !cfg.HTTPAPI.Shared, cfg.HTTPAPI.Listen},
+		{
+			"http_api.https.listen", "HTTP API's HTTPS", cfg.HTTPAPI.Enabled && cfg.HTTPAPI.HTTPS.Enabled,
+			cfg.HTTPAPI.HTTPS.Listen,
+		},
 	}
 	for i, one := range lists {
 		for _, other := range lists[:i] {

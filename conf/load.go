@@ -51,6 +51,7 @@ func finish(b *build, rep *report) (*Config, []Warning, error) {
 	if !b.listenGiven {
 		rep.errorf(file, `no listen directive, as in "listen 1935;"`)
 	}
+	b.finishAPI(rep)
 	b.finishListeners(rep)
 	if len(cfg.Vhosts) == 0 {
 		rep.warnf("vhost", file, `no vhost, so every client is refused; add "vhost %s { }"`, DefaultVhost)

@@ -174,13 +174,3 @@ func section(name, help string, rows ...spec) spec {
 func free(name, help string) spec {
 	return spec{name: name, kind: kindFreeBlock, help: help}
 }
-
-// tls is the block that HTTP listeners share.
-func tls(listen string) spec {
-	return section("https", "TLS beside the plain listener",
-		onOff("enabled", "off", "listen for TLS"),
-		list("listen", listen, "[ip:]port list"),
-		text("key", "./conf/server.key", "private key file"),
-		text("cert", "./conf/server.crt", "certificate file"),
-	)
-}

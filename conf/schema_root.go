@@ -146,6 +146,7 @@ var schema = append([]spec{
 		},
 	},
 	httpServerSpec,
+	httpAPISpec,
 	vhostSpec,
 }, laterRoot...)
 

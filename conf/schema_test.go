@@ -56,7 +56,7 @@ func TestSchemaFields(t *testing.T) {
 		field := s.field(b)
 		switch field.(type) {
 		case *bool, *int, *int64, *uint32, *float64, *string, *[]string, *[]netip.Prefix, *[]Rule,
-			*Jitter, *LogTank, *LogLevel, *OutputError, *DVRPlan:
+			*Jitter, *LogTank, *LogLevel, *OutputError, *DVRPlan, *AuthType:
 		default:
 			t.Errorf("%s: store does not know %T", path, field)
 		}

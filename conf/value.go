@@ -252,6 +252,8 @@ func (s *spec) store(b *build, v value) {
 		*p = Jitter(v.number)
 	case *OutputError:
 		*p = OutputError(v.number)
+	case *AuthType:
+		*p = AuthType(v.number)
 	case *DVRPlan:
 		*p = DVRPlan(v.number)
 	case *LogTank:

@@ -37,6 +37,7 @@ const (
 	refusedConnections refusal = iota // max_connections
 	refusedRate                       // limits.connect_rate_per_ip
 	refusedPerIP                      // limits.max_connections_per_ip
+	refusedAPI                        // apiConnectionsMax
 	refusals
 )
 
@@ -55,6 +56,29 @@ func newDoor(c *conf.Config, log *journal.Log) *door {
 // door. All clients behind a proxy would count as one: a connection from one that is trusted
 // is asked for by its session, when the proxy has named the client.
 func (d *door) enter(addr netip.Addr, since time.Duration) (place *gate.Place, ok bool) {
+	if place, ok = d.look(addr, since); !ok {
+		return nil, false
+	}
+	if n := d.connections.Add(1); n > int64(d.config.MaxConnections) {
+		d.connections.Add(-1)
+		place.Leave()
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		d.refuse(refusedConnections, "max_connections", d.config.MaxConnections, addr, nil, since.Milliseconds())
+		return nil, false
+	}
+	return place, true
+}
+
+// full notes that the API has no connection left for one from addr.
+func (d *door) full(addr netip.Addr, most int, since time.Duration) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.refuse(refusedAPI, "connections of the API", most, addr, nil, since.Milliseconds())
+}
+
+// look decides by the address alone.
+func (d *door) look(addr netip.Addr, since time.Duration) (place *gate.Place, ok bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	nowMs := since.Milliseconds()
@@ -71,12 +95,6 @@ func (d *door) enter(addr netip.Addr, since time.Duration) (place *gate.Place, o
 		d.refuse(refusedPerIP, "max_connections_per_ip", b.ConnectionsPerIP, addr, place, nowMs)
 		return nil, false
 	case gate.Enter:
-	}
-	if n := d.connections.Add(1); n > int64(d.config.MaxConnections) {
-		d.connections.Add(-1)
-		place.Leave()
-		d.refuse(refusedConnections, "max_connections", d.config.MaxConnections, addr, nil, nowMs)
-		return nil, false
 	}
 	return place, true
 }
@@ -114,6 +132,7 @@ func (d *door) refuse(why refusal, limit string, value int, addr netip.Addr, pla
 func (d *door) counts(add func(limit string, n int64)) {
 	for i, name := range [refusals]string{
 		refusedConnections: "max_connections", refusedRate: "connect_rate_per_ip", refusedPerIP: "max_connections_per_ip",
+		refusedAPI: "api_connections",
 	} {
 		add(name, d.refused[i].Load())
 	}

@@ -20,13 +20,13 @@ import (
 	"golang.org/x/sys/unix"
 
 	"srsd/conf"
+	"srsd/engine/api"
 	"srsd/engine/certificate"
 	"srsd/engine/dash"
 	"srsd/engine/hds"
 	"srsd/engine/hls"
 	"srsd/engine/journal"
 	"srsd/engine/sink"
-	"srsd/engine/web"
 )
 
 // Options are what an Engine is made of.
@@ -44,15 +44,14 @@ type Engine struct {
 	secured   []net.Listener // RTMPS
 	keeper    *certificate.Keeper
 
-	outputs      *sink.Outputs // nil: none is configured
-	hls          *hls.Server   // nil: no vhost has it
-	dash         *dash.Server  // the same
-	hds          *hds.Server   // the same
-	web          *web.Server   // nil: no http_server
-	webListeners []net.Listener
-	webSecured   []net.Listener // HTTPS
-	webKeeper    *certificate.Keeper
-	live         live
+	outputs *sink.Outputs // nil: none is configured
+	hls     *hls.Server   // nil: no vhost has it
+	dash    *dash.Server  // the same
+	hds     *hds.Server   // the same
+	web     httpServer    // of http_server
+	live    live
+	apiWeb  httpServer  // of http_api, if it has listeners of its own
+	api     *api.Server // nil: it is off
 
 	loop   *loop
 	client *gnet.Client
@@ -89,7 +88,7 @@ func New(opts Options) (*Engine, error) {
 		return nil, err
 	}
 	e.newOutputs()
-	for _, bind := range []func() error{e.newRTMPS, e.newHTTP} {
+	for _, bind := range []func() error{e.newRTMPS, e.newAPI, e.newHTTP} {
 		if err := bind(); err != nil {
 			e.closeListeners()
 			return nil, err
@@ -202,14 +201,16 @@ func (e *Engine) Run(ctx context.Context) error {
 			accepting.Go(func() { e.accept(stop, l, hands) })
 		}
 	}
-	e.startHTTP(stop)
+	e.apiWeb.start(stop, e)
+	e.web.start(stop, e)
 	select {
 	case <-ctx.Done():
 	case err = <-e.fatal:
 	}
 	cancel()
 	e.closeListeners()
-	e.stopHTTP()
+	e.web.stop()
+	e.apiWeb.stop()
 	e.shutdown(func() {
 		// Nobody may hand anything to a loop that has gone: its descriptors may be another's.
 		if err == nil {
@@ -261,7 +262,7 @@ func (e *Engine) shutdown(before func()) {
 }
 
 func (e *Engine) closeListeners() {
-	for _, l := range slices.Concat(e.listeners, e.secured, e.webListeners, e.webSecured) {
+	for _, l := range slices.Concat(e.listeners, e.secured, e.web.plain, e.web.secured, e.apiWeb.plain, e.apiWeb.secured) {
 		_ = l.Close() // closing twice is fine
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"srsd/engine/dvr"
 	"srsd/engine/hds"
 	"srsd/engine/hls"
+	"srsd/engine/journal"
 	"srsd/engine/session"
 	"srsd/engine/sink"
 	"srsd/engine/static"
@@ -54,28 +55,49 @@ func (e *Engine) newOutputs() {
 	e.loop.hub.Watcher = e.outputs
 }
 
-// newHTTP binds the HTTP listeners, and loads the certificate, if there are to be any.
-func (e *Engine) newHTTP() (err error) {
+// newHTTP makes the HTTP server and binds its listeners, if there is to be one.
+func (e *Engine) newHTTP() error {
 	c := &e.opts.Config.HTTPServer
 	if !c.Enabled {
 		return nil
 	}
-	e.web = web.New(e.opts.Config, e.opts.Log, e.webHandlers()...)
-	if e.webListeners, err = listenAll(c.Listen, "http_server.listen"); err != nil || !c.HTTPS.Enabled {
+	e.web.server = web.New(e.opts.Config, c.CrossDomain, e.opts.Log, e.webHandlers()...)
+	return e.web.listen(e.opts.Config, "http_server", c.Listen, &c.HTTPS, e.opts.Log)
+}
+
+// httpServer is a web.Server, its listeners and its certificate.
+type httpServer struct {
+	server  *web.Server // nil: there is none
+	plain   []net.Listener
+	secured []net.Listener // HTTPS
+	keeper  *certificate.Keeper
+	// reserve holds one for each connection, if they are no part of max_connections; else nil.
+	reserve chan struct{}
+}
+
+// listen binds the listeners of a block of the configuration, and loads the certificate.
+func (s *httpServer) listen(
+	cfg *conf.Config, block string, plain []string, c *conf.HTTPS, log *journal.Log,
+) (err error) {
+	if s.plain, err = listenAll(plain, block+".listen"); err != nil || !c.Enabled {
 		return err
 	}
-	files := certificateFiles(e.opts.Config, "http_server.https", c.HTTPS.Key, c.HTTPS.Cert, "")
-	if e.webKeeper, err = certificate.NewKeeper(files, e.opts.Log); err != nil {
+	files := certificateFiles(cfg, block+".https", c.Key, c.Cert, "")
+	if s.keeper, err = certificate.NewKeeper(files, log); err != nil {
 		return err
 	}
-	e.webSecured, err = listenAll(c.HTTPS.Listen, "http_server.https.listen")
+	s.secured, err = listenAll(c.Listen, block+".https.listen")
 	return err
 }
 
 // webHandlers are what the URLs of http_server are shared by, in the order in which they are
 // asked.
 func (e *Engine) webHandlers() []web.Handler {
-	handlers := []web.Handler{&e.live}
+	var handlers []web.Handler
+	if e.opts.Config.HTTPAPI.Shared {
+		handlers = append(handlers, e.api)
+	}
+	handlers = append(handlers, &e.live)
 	if e.hls != nil {
 		handlers = append(handlers, e.hls)
 	}
@@ -88,22 +110,22 @@ func (e *Engine) webHandlers() []web.Handler {
 	return append(handlers, static.New(e.opts.Config))
 }
 
-// startHTTP serves HTTP until stopHTTP.
-func (e *Engine) startHTTP(ctx context.Context) {
-	if e.web == nil {
+// start serves HTTP until stop.
+func (s *httpServer) start(ctx context.Context, e *Engine) {
+	if s.server == nil {
 		return
 	}
-	for _, l := range e.webListeners {
-		e.web.Start(webListener{l, e, nil})
+	for _, l := range s.plain {
+		s.server.Start(webListener{l, e, nil, s.reserve})
 	}
-	if e.webKeeper != nil {
-		go e.webKeeper.Watch(ctx)
+	if s.keeper != nil {
+		go s.keeper.Watch(ctx)
 	}
-	for _, l := range e.webSecured {
-		e.web.Start(webListener{l, e, &tls.Config{
-			MinVersion: tls.VersionTLS12, GetCertificate: e.webKeeper.Certificate, NextProtos: []string{"http/1.1"},
+	for _, l := range s.secured {
+		s.server.Start(webListener{l, e, &tls.Config{
+			MinVersion: tls.VersionTLS12, GetCertificate: s.keeper.Certificate, NextProtos: []string{"http/1.1"},
 			DynamicRecordSizingDisabled: true, SessionTicketsDisabled: true, // as RTMPS
-		}})
+		}, s.reserve})
 	}
 }
 
@@ -114,14 +136,14 @@ const (
 	outputsEndWithin = 2 * time.Second
 )
 
-// stopHTTP ends the HTTP server.
-func (e *Engine) stopHTTP() {
-	if e.web == nil {
+// stop ends the server.
+func (s *httpServer) stop() {
+	if s.server == nil {
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), httpEndsWithin)
 	defer cancel()
-	e.web.Close(ctx)
+	s.server.Close(ctx)
 }
 
 // stopOutputs has files and playlists finished. No publisher is left.
@@ -153,10 +175,10 @@ func (l *loop) kicker(s *stream.Stream) func(reason string) {
 }
 
 // HTTPAddrs returns the addresses that New bound for HTTP, if any.
-func (e *Engine) HTTPAddrs() []net.Addr { return addrs(e.webListeners) }
+func (e *Engine) HTTPAddrs() []net.Addr { return addrs(e.web.plain) }
 
 // HTTPSAddrs returns those of HTTP over TLS.
-func (e *Engine) HTTPSAddrs() []net.Addr { return addrs(e.webSecured) }
+func (e *Engine) HTTPSAddrs() []net.Addr { return addrs(e.web.secured) }
 
 // CheckHTTPS looks at the certificate of http_server, as CheckRTMPS does.
 func CheckHTTPS(cfg *conf.Config) (warning string, err error) {

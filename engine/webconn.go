@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"io"
 	"net"
+	"net/netip"
 	"sync/atomic"
 	"time"
 
@@ -19,6 +20,9 @@ type webListener struct {
 	net.Listener
 	engine *Engine
 	config *tls.Config // nil: plain
+	// reserve, if it is not nil, bounds and counts the connections in the door's stead, which looks at
+	// their address alone.
+	reserve chan struct{}
 }
 
 // overcrowded is for those that do not pass. It may get lost: the client has perhaps not read it
@@ -34,7 +38,7 @@ func (l webListener) Accept() (net.Conn, error) {
 			return nil, err
 		}
 		tcp := accepted.(*net.TCPConn)
-		place, ok := l.engine.door.enter(peerOf(tcp).Addr(), time.Since(l.engine.loop.start))
+		place, ok := l.enter(peerOf(tcp).Addr())
 		if !ok {
 			if l.config == nil {
 				_, _ = io.WriteString(tcp, overcrowded) // a new socket takes as much at once
@@ -42,12 +46,31 @@ func (l webListener) Accept() (net.Conn, error) {
 			_ = tcp.Close()
 			continue
 		}
-		c := &webConn{Conn: tcp, tcp: tcp, door: l.engine.door, place: place}
+		c := &webConn{Conn: tcp, tcp: tcp, door: l.engine.door, place: place, reserve: l.reserve}
 		if l.config != nil {
 			c.tls = link.NewTLS(tcp, tls.Server, l.config)
 			c.Conn = c.tls.Blocking()
 		}
 		return c, nil
+	}
+}
+
+// enter lets a connection in, or not.
+func (l webListener) enter(addr netip.Addr) (place *gate.Place, ok bool) {
+	since := time.Since(l.engine.loop.start)
+	if l.reserve == nil {
+		return l.engine.door.enter(addr, since)
+	}
+	if place, ok = l.engine.door.look(addr, since); !ok {
+		return nil, false
+	}
+	select {
+	case l.reserve <- struct{}{}:
+		return place, true
+	default:
+		place.Leave()
+		l.engine.door.full(addr, apiConnectionsMax, since)
+		return nil, false
 	}
 }
 
@@ -57,9 +80,10 @@ type webConn struct {
 	tcp      *net.TCPConn
 	tls      *link.TLS // nil: plain
 
-	door  *door
-	place *gate.Place
-	gone  atomic.Bool // the place is another's to leave, or has been left
+	door    *door
+	place   *gate.Place
+	reserve chan struct{} // where it has one, in the door's stead; nil: the door counts it
+	gone    atomic.Bool   // the place is another's to leave, or has been left
 }
 
 // take has the caller leave the door, and the place that it gets, in the connection's stead.
@@ -74,7 +98,11 @@ const goodbyeWithin = time.Second
 // Close implements net.Conn.
 func (c *webConn) Close() error {
 	if c.gone.CompareAndSwap(false, true) {
-		c.door.leave()
+		if c.reserve != nil {
+			<-c.reserve
+		} else {
+			c.door.leave()
+		}
 		c.place.Leave()
 	}
 	if c.tls != nil {

@@ -41,6 +41,9 @@ func greet(log *journal.Log, cfg *conf.Config, name string, e *engine.Engine) {
 	for _, a := range e.HTTPSAddrs() {
 		log.Info("", "listening", zap.String("https", a.String()))
 	}
+	for _, a := range e.APIAddrs() {
+		log.Info("", "listening", zap.String("http_api", a.String()))
+	}
 	url := exampleURL("rtmp", e.Addrs()[0])
 	log.Info("", "publish with: ffmpeg -re -f lavfi -i testsrc2=size=1280x720:rate=25 -f lavfi -i sine "+
 		"-c:v libx264 -preset veryfast -tune zerolatency -g 50 -c:a aac -f flv "+url)

@@ -89,7 +89,11 @@ func run(args, environ []string, stdout, stderr io.Writer) int {
 	for _, c := range []struct {
 		at    string
 		check func(*conf.Config) (string, error)
-	}{{"rtmps.cert", engine.CheckRTMPS}, {"http_server.https.cert", engine.CheckHTTPS}} {
+	}{
+		{"rtmps.cert", engine.CheckRTMPS},
+		{"http_server.https.cert", engine.CheckHTTPS},
+		{"http_api.https.cert", engine.CheckAPI},
+	} {
 		if err != nil {
 			break
 		}

@@ -44,7 +44,7 @@ func newHouse(t *testing.T, env ...string) *house {
 		t.Fatal(err)
 	}
 	s := New()
-	server := httptest.NewServer(web.New(cfg, journal.Discard(), s))
+	server := httptest.NewServer(web.New(cfg, cfg.HTTPServer.CrossDomain, journal.Discard(), s))
 	t.Cleanup(server.Close)
 	h := &house{t: t, url: server.URL, at: time.Now().Add(-5 * time.Second)}
 	id := sink.ID{Vhost: cfg.Vhost(conf.DefaultVhost), App: "live", Stream: "s"}

@@ -84,6 +84,7 @@ type Reactor struct {
 	faultsMs   int64
 	summary    summary
 	account    account
+	survey     *survey // nil: nobody has asked for one
 	outside    func() int64
 	refused    func(add func(limit string, n int64))
 }

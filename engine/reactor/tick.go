@@ -86,6 +86,9 @@ func (r *Reactor) tick(nowNs int64) {
 	if nowMs >= r.graceMs {
 		r.check(dt)
 	}
+	if r.survey != nil {
+		r.surveySome()
+	}
 	r.settleAll()
 	r.Hub.Pace.Adapt(nowNs, r.clock.ProcessCPU())
 	r.summary.maybe(r, nowMs)

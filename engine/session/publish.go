@@ -22,6 +22,9 @@ type publisher struct {
 	sinceMs   int64 // when publishing began
 	heardMs   int64 // when the last message was complete, 0 before the first
 	described [2]string
+	// What is published, the default tracks or the first ones; nil: not known yet. Immutable.
+	video *codec.Video
+	audio *codec.Audio
 	// codecLines counts what was logged of the stream's codecs.
 	codecLines int
 	unkept     bool  // the warning about headers that are not kept was given
@@ -191,6 +194,9 @@ func (s *Session) describeHeader(t stream.Track, payload []byte) {
 		all, _ := codec.ParseAudio(payload)
 		for _, a := range all {
 			s.codecLine(t, a.Track, a.String())
+			if a.Track == 0 || s.publish.audio == nil {
+				s.publish.audio = &a
+			}
 		}
 		return
 	}
@@ -201,6 +207,9 @@ func (s *Session) describeHeader(t stream.Track, payload []byte) {
 			v = codec.Video{Track: v.Track, Codec: v.Codec}
 		}
 		s.codecLine(t, v.Track, v.String())
+		if v.Track == 0 || s.publish.video == nil {
+			s.publish.video = &v
+		}
 	}
 }
 

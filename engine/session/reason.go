@@ -24,6 +24,7 @@ const (
 	ReasonProxy                   // a PROXY header where none may be, or none where one must be
 	ReasonSlow                    // a player that takes no data, or too little
 	ReasonOutput                  // an output of the stream failed (hls_on_error disconnect)
+	ReasonKicked                  // somebody had the HTTP API end it
 	ReasonPanic                   // a fault of ours in this session
 	ReasonShutdown                // the server is ending
 	reasons                       // how many there are
@@ -37,7 +38,8 @@ var reasonNames = [reasons]string{
 	ReasonTakenOver: "taken-over",
 	ReasonProtocol:  "protocol-error", ReasonLimit: "limit", ReasonRejected: "rejected",
 	ReasonSecurity: "security", ReasonRefer: "refer", ReasonProxy: "proxy-protocol",
-	ReasonSlow: "too-slow", ReasonOutput: "output-failed", ReasonPanic: "internal-error", ReasonShutdown: "shutdown",
+	ReasonSlow: "too-slow", ReasonOutput: "output-failed", ReasonKicked: "kicked",
+	ReasonPanic: "internal-error", ReasonShutdown: "shutdown",
 }
 
 // ours says that the server ended the connection for something that the peer did or did

@@ -65,7 +65,7 @@ func (s *site) serve(env ...string) {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	server := httptest.NewServer(web.New(cfg, journal.Discard(), New(cfg)))
+	server := httptest.NewServer(web.New(cfg, cfg.HTTPServer.CrossDomain, journal.Discard(), New(cfg)))
 	s.t.Cleanup(server.Close)
 	s.url = server.URL
 }
@@ -343,7 +343,7 @@ func TestVhosts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := httptest.NewServer(web.New(cfg, journal.Discard(), New(cfg)))
+	server := httptest.NewServer(web.New(cfg, cfg.HTTPServer.CrossDomain, journal.Discard(), New(cfg)))
 	defer server.Close()
 	s.url = server.URL
 	for target, want := range map[string]string{

@@ -160,6 +160,7 @@ func (s *Stream) Commit(nowMs int64) {
 	if r.track != Data {
 		if r.track == Video && !kind.has(isHeader) {
 			s.frame = true
+			s.Frames++
 		}
 		// What players to come will need is kept.
 		newest := s.log.records.at(s.log.records.next - 1)

@@ -71,6 +71,7 @@ type Stream struct {
 type Counters struct {
 	Messages    int64 // committed to the log since the publisher started
 	Bytes       int64 // their payload
+	Frames      int64 // video messages of them, but for headers
 	Dropped     int64 // unusable or redundant messages
 	GopOverflow int64 // times that the GOP cache was emptied because it was too large
 	Unkept      int64 // headers that players to come do not get, because of headersMax

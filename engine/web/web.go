@@ -53,15 +53,17 @@ type Request struct {
 // Server serves HTTP on listeners that it is given.
 type Server struct {
 	config   *conf.Config
+	cross    bool // pages of any origin may read
 	log      *journal.Log
 	handlers []Handler
 	http     *http.Server
 	running  sync.WaitGroup
 }
 
-// New returns a server that asks handlers in their order.
-func New(config *conf.Config, log *journal.Log, handlers ...Handler) *Server {
-	s := &Server{config: config, log: log, handlers: handlers}
+// New returns a server that asks handlers in their order. crossDomain lets pages of any origin read
+// what it serves.
+func New(config *conf.Config, crossDomain bool, log *journal.Log, handlers ...Handler) *Server {
+	s := &Server{config: config, cross: crossDomain, log: log, handlers: handlers}
 	s.http = &http.Server{
 		Handler: s, ReadHeaderTimeout: headerWithin, ReadTimeout: bodyWithin, IdleTimeout: idleWithin,
 		MaxHeaderBytes: headerBytes, ErrorLog: quiet(log),
@@ -109,7 +111,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "400 this path is not valid", http.StatusBadRequest)
 		return
 	}
-	if s.config.HTTPServer.CrossDomain && r.Header.Get("Origin") != "" && readOnly(r) {
+	if s.cross && r.Header.Get("Origin") != "" && readOnly(r) {
 		h.Set("Access-Control-Allow-Origin", "*")
 		h.Set("Access-Control-Expose-Headers", "*")
 		if r.Method == http.MethodOptions {

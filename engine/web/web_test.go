@@ -32,7 +32,7 @@ func newTestServer(t *testing.T, text string) (*Server, *echo) {
 		t.Fatal(err)
 	}
 	e := &echo{}
-	return New(cfg, journal.Discard(), e), e
+	return New(cfg, cfg.HTTPServer.CrossDomain, journal.Discard(), e), e
 }
 
 func TestPaths(t *testing.T) {

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: MIT
+
+package engine
+
+import (
+	"context"
+	"net"
+	"time"
+
+	"srsd/conf"
+	"srsd/engine/api"
+	"srsd/engine/session"
+	"srsd/engine/snapshot"
+	"srsd/engine/web"
+)
+
+// apiConnectionsMax is how many connections the API's own listeners have together. They are no
+// part of max_connections, so that it answers when that is reached: they come out of
+// conf.Limits.FDReserve, of which sockets on their way to the loop need half.
+const apiConnectionsMax = 32
+
+// kickWithin is how long the loop may take to end a client.
+const kickWithin = 3 * time.Second
+
+// newAPI makes the API, if it is on, and binds its own listeners, if it has any.
+func (e *Engine) newAPI() (err error) {
+	c := &e.opts.Config.HTTPAPI
+	if !c.Enabled {
+		return nil
+	}
+	board := snapshot.New(e.opts.Config, e.loop.survey)
+	e.api = api.New(e.opts.Config, e.opts.Version, board, e.loop.kickClient)
+	if c.Shared {
+		return nil
+	}
+	e.apiWeb.server = web.New(e.opts.Config, c.CrossDomain, e.opts.Log, e.api, api.Index{Server: e.api})
+	e.apiWeb.reserve = make(chan struct{}, apiConnectionsMax)
+	return e.apiWeb.listen(e.opts.Config, "http_api", c.Listen, &c.HTTPS, e.opts.Log)
+}
+
+// survey asks the loop for what it knows of its sessions.
+func (l *loop) survey(done func(*snapshot.Survey)) error {
+	return l.post(func() { l.core.Survey(done) })
+}
+
+// kickClient ends a client by its id, from any goroutine. It returns false if there is none.
+func (l *loop) kickClient(ctx context.Context, id string) (bool, error) {
+	found := make(chan bool, 1)
+	err := l.post(func() {
+		m := l.core.Find(id)
+		if m != nil {
+			l.core.Kick(m, session.ReasonKicked, "by the HTTP API")
+		}
+		found <- m != nil
+	})
+	if err != nil {
+		return false, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, kickWithin)
+	defer cancel()
+	select {
+	case ok := <-found:
+		return ok, nil
+	case <-ctx.Done():
+		return false, snapshot.ErrLate
+	}
+}
+
+// APIAddrs returns the addresses that New bound for the API alone, if any.
+func (e *Engine) APIAddrs() []net.Addr { return addrs(e.apiWeb.plain) }
+
+// CheckAPI looks at the certificate of http_api, as CheckRTMPS does.
+func CheckAPI(cfg *conf.Config) (warning string, err error) {
+	c := &cfg.HTTPAPI
+	if !c.Enabled || !c.HTTPS.Enabled {
+		return "", nil
+	}
+	return checkCertificate(certificateFiles(cfg, "http_api.https", c.HTTPS.Key, c.HTTPS.Cert, cfg.WorkDir))
+}

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: MIT
+
+package session
+
+import (
+	"strings"
+
+	"srsd/engine/snapshot"
+)
+
+// Report tells what others may know of the session. It returns false, having touched nothing,
+// if it neither publishes nor plays.
+func (s *Session) Report(c *snapshot.Client) bool {
+	switch s.phase {
+	case phasePublish:
+		p := s.publish
+		c.Role, c.Vhost = snapshot.RolePublish, p.vhost
+		if s.fmle {
+			c.Role = snapshot.RolePublishFMLE
+		}
+		c.Media = &snapshot.Media{SinceMs: p.sinceMs, Frames: p.stream.Frames, Video: p.video, Audio: p.audio}
+	case phasePlay, phaseWatch:
+		c.Role, c.Vhost = snapshot.RolePlay, s.player.Stream().Vhost()
+		if s.phase == phaseWatch {
+			c.Role = snapshot.RolePlayFLV
+		}
+	case phaseProxy, phaseC0C1, phaseC2, phaseCommand, phaseLinger, phaseClosed:
+		return false
+	}
+	c.ID, c.Addr, c.Stream = s.ID, s.addr.Addr(), s.playing
+	c.OpenedMs, c.Received, c.Sent = s.openedMs, s.Conn.Received, s.Conn.Sent
+	if s.client != nil {
+		c.TcURL, _, _ = strings.Cut(s.client.tcURL, "?") // what follows may be secret
+		c.Page, c.Agent = s.client.pageURL, s.client.flashVer
+	}
+	return true
+}

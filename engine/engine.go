@@ -26,6 +26,7 @@ import (
 	"srsd/engine/hds"
 	"srsd/engine/hls"
 	"srsd/engine/journal"
+	"srsd/engine/page"
 	"srsd/engine/sink"
 )
 
@@ -49,6 +50,7 @@ type Engine struct {
 	dash    *dash.Server  // the same
 	hds     *hds.Server   // the same
 	web     httpServer    // of http_server
+	page    *page.Page
 	live    live
 	apiWeb  httpServer  // of http_api, if it has listeners of its own
 	api     *api.Server // nil: it is off

@@ -5,6 +5,7 @@ package engine
 import (
 	"context"
 	"crypto/tls"
+	"fmt"
 	"net"
 	"slices"
 	"time"
@@ -16,6 +17,7 @@ import (
 	"srsd/engine/hds"
 	"srsd/engine/hls"
 	"srsd/engine/journal"
+	"srsd/engine/page"
 	"srsd/engine/session"
 	"srsd/engine/sink"
 	"srsd/engine/static"
@@ -60,6 +62,10 @@ func (e *Engine) newHTTP() error {
 	c := &e.opts.Config.HTTPServer
 	if !c.Enabled {
 		return nil
+	}
+	var err error
+	if e.page, err = page.New(e.opts.Config, e.opts.Version); err != nil {
+		return fmt.Errorf("engine: %w", err)
 	}
 	e.web.server = web.New(e.opts.Config, c.CrossDomain, e.opts.Log, e.webHandlers()...)
 	return e.web.listen(e.opts.Config, "http_server", c.Listen, &c.HTTPS, e.opts.Log)
@@ -107,7 +113,8 @@ func (e *Engine) webHandlers() []web.Handler {
 	if e.hds != nil {
 		handlers = append(handlers, e.hds)
 	}
-	return append(handlers, static.New(e.opts.Config))
+	// Files come before the page's /: who has an index.html of his own has it there.
+	return append(handlers, e.page, static.New(e.opts.Config), page.Front{Page: e.page})
 }
 
 // start serves HTTP until stop.

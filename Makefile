@@ -39,7 +39,7 @@ interop: peers build ## objs/srsd against real encoders and players
 
 # A command that needs two packages stands here twice.
 peers:
-	@.ci/need.sh ffmpeg:ffmpeg ffprobe:ffmpeg rtmpdump:rtmpdump tshark:tshark haproxy:haproxy ip:iproute2 mpv:mpv obs:obs-studio Xvfb:xvfb \
+	@.ci/need.sh ffmpeg:ffmpeg ffprobe:ffmpeg rtmpdump:rtmpdump tshark:tshark haproxy:haproxy ip:iproute2 mpv:mpv obs:obs-studio chromium:chromium Xvfb:xvfb \
 		gst-launch-1.0:gstreamer1.0-tools gst-launch-1.0:gstreamer1.0-plugins-good \
 		gst-launch-1.0:gstreamer1.0-plugins-bad cvlc:vlc-bin cvlc:vlc-plugin-base \
 		/usr/sbin/nginx:nginx /usr/lib/nginx/modules/ngx_rtmp_module.so:libnginx-mod-rtmp

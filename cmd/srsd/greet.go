@@ -51,6 +51,9 @@ func greet(log *journal.Log, cfg *conf.Config, name string, e *engine.Engine) {
 	if list := e.RTMPSAddrs(); len(list) > 0 {
 		log.Info("", "over TLS with: "+exampleURL("rtmps", list[0]))
 	}
+	for _, a := range e.HTTPAddrs() {
+		log.Info("", "watch on the page "+origin("http", a)+"/")
+	}
 	for _, path := range httpPaths(cfg.Vhost(conf.DefaultVhost)) {
 		for _, a := range e.HTTPAddrs() {
 			log.Info("", "over HTTP with: "+origin("http", a)+path)

@@ -390,3 +390,30 @@ func TestAPIHasAReserve(t *testing.T) {
 		return w.StatusCode == http.StatusOK
 	})
 }
+
+// T03: a crowd of HTTP clients that never finish their headers, and one that asks the API all the
+// time, are nothing to RTMP.
+func TestHTTPCrowdBesideRTMP(t *testing.T) {
+	opts, p := options(t, "http_server { enabled on; } http_api { enabled on; listen 8080; }", "")
+	opts.Config.HTTPServer.Listen = []string{"127.0.0.1:0"}
+	s := run(t, opts, p)
+	address := s.e.HTTPAddrs()[0].String()
+	pub := s.dial().publish("cam")
+	player := s.dial().play("cam")
+	for range 500 {
+		c, err := net.Dial("tcp", address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = c.Close() })
+		_, _ = io.WriteString(c, "GET / HTTP/1.1\r\nHost: h\r\nX: ")
+	}
+	api := newAPIClient(t, "http://"+address)
+	for i := range 100 {
+		pub.video(uint32(i*40), keyframe(i, 5000))
+		if got := player.frame().body; got != string(keyframe(i, 5000)) {
+			t.Fatalf("frame %d is not what was published", i)
+		}
+		api.get("/api/v1/streams")
+	}
+}

@@ -130,6 +130,17 @@ func items(answer map[string]any, name string) (list []map[string]any) {
 	return list
 }
 
+// one is the first of a list with that value; clients of one ms are in the order of their ids. It
+// is empty if there is none.
+func one(list []map[string]any, key string, value any) map[string]any {
+	for _, item := range list {
+		if item[key] == value {
+			return item
+		}
+	}
+	return map[string]any{}
+}
+
 // h264 is a sequence header of High@3.1, 1280x720.
 const h264 = "\x17\x00\x00\x00\x00" + "\x01\x64\x00\x1f\xff\xe1\x00\x1a" +
 	"\x67\x64\x00\x1f\xac\xd9\x40\x50\x05\xbb\x01\x10\x00\x00\x03\x00\x10\x00\x00\x03\x03\xc0\xf1\x83\x19\x60" +
@@ -148,7 +159,6 @@ func TestAPI(t *testing.T) {
 		pub.video(uint32(i*40), keyframe(i, 500))
 	}
 	s.dial().play("cam")
-	time.Sleep(2 * time.Millisecond) // clients are in the order of the ms in which they came
 	s.dial().play("waiting")
 
 	for _, path := range []string{"/api", "/api/v1", "/api/v1/versions", "/api/v1/features", "/api/v1/summaries"} {
@@ -175,9 +185,8 @@ func TestAPI(t *testing.T) {
 		waiting["publish"].(map[string]any)["active"] != false {
 		t.Errorf("not published: %v", waiting)
 	}
-	one := c.get("/api/v1/streams/" + cam["id"].(string))["stream"].(map[string]any)
-	if one["name"] != "cam" {
-		t.Errorf("one stream: %v", one)
+	if got := c.get("/api/v1/streams/" + cam["id"].(string))["stream"].(map[string]any); got["name"] != "cam" {
+		t.Errorf("one stream: %v", got)
 	}
 	vhosts := items(c.get("/api/v1/vhosts"), "vhosts")
 	if len(vhosts) != 1 || vhosts[0]["clients"] != 3.0 || vhosts[0]["streams"] != 2.0 || vhosts[0]["id"] != cam["vhost"] ||
@@ -186,11 +195,13 @@ func TestAPI(t *testing.T) {
 	}
 	c.get("/api/v1/vhosts/" + vhosts[0]["id"].(string))
 	clients := items(c.get("/api/v1/clients"), "clients")
-	if len(clients) != 3 || clients[0]["type"] != "flash-publish" || clients[0]["id"] != publish["cid"] ||
-		clients[1]["type"] != "rtmp-play" || clients[1]["ip"] != "127.0.0.1" || clients[2]["stream"] != waiting["id"] {
+	publisher := one(clients, "type", "flash-publish")
+	waits := one(clients, "stream", waiting["id"])
+	if len(clients) != 3 || publisher["id"] != publish["cid"] || publisher["stream"] != cam["id"] ||
+		waits["type"] != "rtmp-play" || waits["ip"] != "127.0.0.1" || waits["name"] != "waiting" {
 		t.Errorf("clients %v", clients)
 	}
-	if got := c.get("/api/v1/clients/" + clients[1]["id"].(string)); got["client"].(map[string]any)["publish"] != false {
+	if got := c.get("/api/v1/clients/" + waits["id"].(string)); got["client"].(map[string]any)["publish"] != false {
 		t.Errorf("one client: %v", got)
 	}
 	for path, want := range map[string]float64{
@@ -212,7 +223,7 @@ func TestAPIKick(t *testing.T) {
 		clients = items(c.get("/api/v1/clients"), "clients")
 		return len(clients) == 2
 	})
-	kick := "/api/v1/clients/" + clients[0]["id"].(string)
+	kick := "/api/v1/clients/" + one(clients, "publish", true)["id"].(string)
 	for name, value := range map[string]string{
 		"Origin": "http://elsewhere.example", "Sec-Fetch-Site": "cross-site", "X-Forwarded-For": "192.0.2.1",
 	} {

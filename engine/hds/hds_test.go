@@ -41,7 +41,7 @@ func newHouse(t *testing.T, window string) *house {
 		t.Fatal(err)
 	}
 	s := New()
-	server := httptest.NewServer(web.New(cfg, journal.Discard(), s))
+	server := httptest.NewServer(web.New(cfg, cfg.HTTPServer.CrossDomain, journal.Discard(), s))
 	t.Cleanup(server.Close)
 	id := sink.ID{Vhost: cfg.Vhost(conf.DefaultVhost), App: "live", Stream: "s"}
 	return &house{t: t, url: server.URL, m: s.Kind().Open(id)}

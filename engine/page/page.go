@@ -103,7 +103,7 @@ func (p *Page) Serve(w http.ResponseWriter, r *web.Request) bool {
 		return false
 	}
 	if name == "page.json" {
-		if get(w, r) {
+		if web.GetOrHead(w, r) {
 			p.describe(w, r)
 		}
 		return true
@@ -131,18 +131,8 @@ func (f Front) Serve(w http.ResponseWriter, r *web.Request) bool {
 	return true
 }
 
-// get refuses what is neither GET nor HEAD.
-func get(w http.ResponseWriter, r *web.Request) bool {
-	if r.Method == http.MethodGet || r.Method == http.MethodHead {
-		return true
-	}
-	w.Header().Set("Allow", "GET, HEAD")
-	http.Error(w, "405 the page takes GET", http.StatusMethodNotAllowed)
-	return false
-}
-
 func (a *asset) serve(w http.ResponseWriter, r *web.Request) {
-	if !get(w, r) {
+	if !web.GetOrHead(w, r) {
 		return
 	}
 	h := w.Header()

@@ -7,7 +7,7 @@ var remuxSpec = spec{
 	rows: []spec{
 		{
 			name: "enabled", kind: kindBool, def: "off", done: true,
-			help:  "serve this vhost's streams as HTTP-FLV; needs http_server",
+			help:  "serve this vhost's streams as HTTP-FLV and WS-FLV; needs http_server",
 			field: func(b *build) any { return &b.vhost.HTTPRemux.Enabled },
 		},
 		decimal("fast_cache", "0", "seconds of audio for a new client; of .aac and .mp3 alone"),

@@ -6,11 +6,14 @@ import (
 	"bytes"
 	"errors"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
 	"srsd/engine/session"
+	"srsd/engine/stream"
 	"srsd/engine/web"
+	"srsd/proto/ws"
 )
 
 // live is the web.Handler of live streams: it takes a request's connection away from net/http
@@ -33,7 +36,7 @@ func (h *live) Serve(w http.ResponseWriter, r *web.Request) bool {
 	if r.Vhost == nil || !r.Vhost.HTTPRemux.Enabled {
 		return false
 	}
-	app, stream, ok := r.Vhost.HTTPRemux.Match(r.Path)
+	app, name, ok := r.Vhost.HTTPRemux.Match(r.Path)
 	if !ok {
 		return false
 	}
@@ -42,15 +45,15 @@ func (h *live) Serve(w http.ResponseWriter, r *web.Request) bool {
 	header.Set("Cache-Control", "no-store")
 	header.Set("Connection", "close")
 	switch {
+	case mentions(r.Header["Upgrade"], "websocket"): // others are offers that HTTP/1.1 need not take
+		h.upgrade(w, r, &session.Watch{Vhost: r.Vhost, App: app, Stream: name, Page: r.Referer(), Form: stream.WS})
 	case r.Method == http.MethodHead:
 		w.WriteHeader(http.StatusOK)
 	case r.Method != http.MethodGet:
 		header.Set("Allow", "GET, HEAD")
 		refuse(w, "405 a live stream takes GET", http.StatusMethodNotAllowed)
-	case r.Header.Get("Upgrade") != "":
-		refuse(w, "501 live streams are not served over WebSocket: use http", http.StatusNotImplemented)
 	default:
-		h.watch(w, r, &session.Watch{Vhost: r.Vhost, App: app, Stream: stream, Page: r.Referer()})
+		h.watch(w, r, &session.Watch{Vhost: r.Vhost, App: app, Stream: name, Page: r.Referer()})
 	}
 	return true
 }
@@ -60,16 +63,64 @@ func refuse(w http.ResponseWriter, text string, code int) {
 	http.Error(w, text, code)
 }
 
+// upgrade answers a request for a stream over WebSocket (RFC 6455 §4.2.1). Pages of other origins
+// may have it, as they may have it over HTTP.
+func (h *live) upgrade(w http.ResponseWriter, r *web.Request, request *session.Watch) {
+	header, key := w.Header(), r.Header.Get("Sec-Websocket-Key")
+	switch {
+	case r.Method != http.MethodGet || !r.ProtoAtLeast(1, 1):
+		refuse(w, "400 WebSocket begins with GET of HTTP/1.1", http.StatusBadRequest)
+	case !mentions(r.Header["Connection"], "upgrade"):
+		refuse(w, "400 Upgrade is not among Connection's options", http.StatusBadRequest)
+	case r.Header.Get("Sec-Websocket-Version") != ws.Version:
+		header.Set("Sec-Websocket-Version", ws.Version)
+		header.Set("Upgrade", "websocket")
+		refuse(w, "426 WebSocket of version "+ws.Version+" is spoken here", http.StatusUpgradeRequired)
+	case len(r.Header["Sec-Websocket-Key"]) != 1 || !ws.ValidKey(key):
+		refuse(w, "400 Sec-WebSocket-Key must be 16 bytes in base64", http.StatusBadRequest)
+	case r.ContentLength != 0:
+		refuse(w, "400 a request for WebSocket has no body", http.StatusBadRequest)
+	default:
+		header.Del("Content-Type")
+		header.Del("Cache-Control")
+		header.Set("Connection", "Upgrade")
+		header.Set("Upgrade", "websocket")
+		header.Set("Sec-Websocket-Accept", ws.Accept(key))
+		h.watch(w, r, request)
+	}
+}
+
+// mentions says whether a list of tokens has one (RFC 9110 §5.6.1), in upper or lower case.
+func mentions(lines []string, token string) bool {
+	for _, line := range lines {
+		for one := range strings.SplitSeq(line, ",") {
+			if strings.EqualFold(strings.TrimSpace(one), token) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // watch moves the connection to the loop. Whether the client may play is the session's to say.
 func (h *live) watch(w http.ResponseWriter, r *web.Request, request *session.Watch) {
+	status := "200 OK"
+	if request.Form == stream.WS {
+		status = "101 Switching Protocols"
+	}
 	var head bytes.Buffer
-	head.WriteString("HTTP/1.1 200 OK\r\n")
+	head.WriteString("HTTP/1.1 " + status + "\r\n")
 	_ = w.Header().Write(&head) // never fails: memory
 	head.WriteString("\r\n")
 	request.Head = head.Bytes()
-	c, err := hijack(w)
+	c, early, err := hijack(w)
 	if err != nil {
 		refuse(w, "500 "+err.Error(), http.StatusInternalServerError)
+		return
+	}
+	if early && request.Form == stream.WS {
+		// A client must wait for the answer (RFC 6455 §4.1), and these frames are in net/http's hands.
+		_ = c.Close()
 		return
 	}
 	h.mu.RLock()
@@ -83,21 +134,21 @@ func (h *live) watch(w http.ResponseWriter, r *web.Request, request *session.Wat
 	e.enroll(c.tcp, &accepted{peer: r.Peer, place: c.take(), tls: c.tls, watch: request})
 }
 
-// hijack takes a request's connection. What the client has sent behind the request is lost,
+// hijack takes a request's connection. What the client has sent behind the request, early, is lost,
 // which is right: it asked for all that this connection can carry.
-func hijack(w http.ResponseWriter) (*webConn, error) {
-	hijacked, _, err := http.NewResponseController(w).Hijack()
+func hijack(w http.ResponseWriter) (c *webConn, early bool, err error) {
+	hijacked, buffers, err := http.NewResponseController(w).Hijack()
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	c, ok := hijacked.(*webConn)
 	if !ok {
 		_ = hijacked.Close()
-		return nil, errors.New("engine: no connection of a webListener's")
+		return nil, false, errors.New("engine: no connection of a webListener's")
 	}
 	if err := c.SetDeadline(time.Time{}); err != nil {
 		_ = c.Close()
-		return nil, err
+		return nil, false, err
 	}
-	return c, nil
+	return c, buffers.Reader.Buffered() > 0, nil
 }

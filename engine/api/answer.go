@@ -146,10 +146,10 @@ type client struct {
 	flow
 }
 
-// types are SRS's words for roles.
+// types are SRS's words for roles; it has none for WebSocket.
 var types = [...]string{
 	snapshot.RolePublish: "flash-publish", snapshot.RolePublishFMLE: "fmle-publish",
-	snapshot.RolePlay: "rtmp-play", snapshot.RolePlayFLV: "flv-play",
+	snapshot.RolePlay: "rtmp-play", snapshot.RolePlayFLV: "flv-play", snapshot.RolePlayWS: "ws-flv-play",
 }
 
 func (s *Server) clientOf(shot *snapshot.Snapshot, c *snapshot.Client) client {

@@ -36,8 +36,10 @@ func (s *Session) feed(b []byte) {
 		case phaseLinger:
 			s.feedLinger(b)
 			return
-		case phaseWatch, phaseClosed:
-			return // what an HTTP client sends behind its request is thrown away
+		case phaseWatch:
+			b = s.feedWatch(b)
+		case phaseClosed:
+			return
 		}
 	}
 }

@@ -57,7 +57,7 @@ func (s *Session) reply() {
 		return
 	}
 	s.out = nil
-	if s.phase == phasePlay {
+	if s.phase == phasePlay || s.phase == phaseWatch {
 		s.player.Control(out.B, s.nowMs)
 	} else {
 		s.write(out.B)

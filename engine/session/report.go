@@ -6,7 +6,10 @@ import (
 	"strings"
 
 	"srsd/engine/snapshot"
+	"srsd/engine/stream"
 )
+
+var formRoles = [...]snapshot.Role{stream.FLV: snapshot.RolePlayFLV, stream.WS: snapshot.RolePlayWS}
 
 // Report tells what others may know of the session. It returns false, having touched nothing,
 // if it neither publishes nor plays.
@@ -21,8 +24,8 @@ func (s *Session) Report(c *snapshot.Client) bool {
 		c.Media = &snapshot.Media{SinceMs: p.sinceMs, Frames: p.stream.Frames, Video: p.video, Audio: p.audio}
 	case phasePlay, phaseWatch:
 		c.Role, c.Vhost = snapshot.RolePlay, s.player.Stream().Vhost()
-		if s.phase == phaseWatch {
-			c.Role = snapshot.RolePlayFLV
+		if kind, ok := s.player.Form(); ok {
+			c.Role = formRoles[kind]
 		}
 	case phaseProxy, phaseC0C1, phaseC2, phaseCommand, phaseLinger, phaseClosed:
 		return false

@@ -100,7 +100,7 @@ const (
 	phaseCommand              // connect, createStream, until publish or play
 	phasePublish              // messages append to the stream's log
 	phasePlay                 // a cursor drains the log into the socket
-	phaseWatch                // the same over HTTP: the peer has nothing more to say
+	phaseWatch                // the same over HTTP
 	phaseLinger               // refused: the answer is on its way, input is thrown away
 	phaseClosed               // the end
 )
@@ -136,7 +136,7 @@ type Session struct {
 
 	reader    chunk.Reader
 	inBuf     *bytebufferpool.ByteBuffer // a proxy's header, or C0 and C1, that has not come whole
-	skip      int                        // bytes of C2 to come, or that a lingering peer may still send
+	skip      int                        // bytes to come of C2, or of a WebSocket frame; or that a lingering peer may send
 	parts     []*bytebufferpool.ByteBuffer
 	partBytes int                        // held in parts
 	stranger  int                        // bytes of chunks before connect was accepted
@@ -302,6 +302,9 @@ func (s *Session) Ended() {
 func (s *Session) Kick(r Reason, detail string, nowMs int64) {
 	s.nowMs = nowMs
 	s.end(r, detail)
+	if s.phase == phaseWatch && r != ReasonPanic {
+		s.sayClose(closeCode(r))
+	}
 }
 
 // AskToReconnect asks the client to go elsewhere, or to come back later, because the server

@@ -12,6 +12,7 @@ import (
 
 	"srsd/conf"
 	"srsd/engine/access"
+	"srsd/engine/stream"
 	"srsd/proto/rtmp/msg"
 )
 
@@ -19,13 +20,17 @@ import (
 type Watch struct {
 	Vhost       *conf.Vhost
 	App, Stream string
+	Form        stream.Form
 	Page        string // the Referer header, or ""
 	Head        []byte // the answer's head, if the client may play
 }
 
-// Watch makes the session, which has just begun, a player of a stream's FLV form. The client
-// gets the request's head, or an answer that says why not; what else it sends is thrown away.
-// It returns whether the connection must be closed now.
+// protocols are the forms' names in the log.
+var protocols = [...]string{stream.FLV: "http-flv", stream.WS: "ws-flv"}
+
+// Watch makes the session, which has just begun, a player of a form of a stream. The client
+// gets the request's head, or an answer that says why not; what else it sends is thrown away,
+// but for WebSocket's control frames. It returns whether the connection must be closed now.
 func (s *Session) Watch(w *Watch, nowMs int64) (closeNow bool) {
 	s.nowMs = nowMs
 	name := msg.StreamKey(w.Vhost.Name, w.App, w.Stream)
@@ -34,13 +39,14 @@ func (s *Session) Watch(w *Watch, nowMs int64) (closeNow bool) {
 		return s.settle()
 	}
 	s.Conn.SetNoDelay(w.Vhost.TCPNoDelay)
-	st := s.env.Hub.FLV(name, w.Vhost)
+	st := s.env.Hub.Form(w.Form, name, w.Vhost)
 	s.player = st.Join(&s.Conn, s, 0, nowMs)
 	s.phase, s.deadlineMs, s.playing, s.skipsTold = phaseWatch, 0, name, 0
+	s.skip = 0
 	s.sit(w.Vhost)
 	head := bytebufferpool.Get()
 	_, _ = head.Write(w.Head) // never fails: memory
-	s.env.Log.Info(s.ID, "play", zap.String("stream", name), zap.String("protocol", "http-flv"),
+	s.env.Log.Info(s.ID, "play", zap.String("stream", name), zap.String("protocol", protocols[w.Form]),
 		zap.Stringer("addr", s.addr), zap.Bool("live", st.Published()))
 	s.player.Follow(head, nowMs)
 	return s.settle()

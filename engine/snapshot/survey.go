@@ -23,7 +23,8 @@ const (
 	RolePublish Role = iota
 	RolePublishFMLE
 	RolePlay
-	RolePlayFLV
+	RolePlayFLV // over HTTP
+	RolePlayWS  // FLV over WebSocket
 )
 
 // Publishes says whether the client publishes.

@@ -143,7 +143,7 @@ func (w *Wheel) audit() error {
 func (h *Hub) Owners() iter.Seq[any] {
 	return func(yield func(any) bool) {
 		for _, s := range h.streams {
-			if s.publisher != nil && s.remux == nil && !yield(s.publisher) {
+			if s.publisher != nil && s.form == nil && !yield(s.publisher) {
 				return
 			}
 			for _, p := range s.players {

@@ -38,7 +38,7 @@ type Cursor struct {
 	started bool     // shift is fixed
 	single  bool     // one message per write (send_min_interval)
 	lead    bool     // metadata and sequence headers must be sent first
-	tags    bool     // the log holds FLV tags, which are right for everybody as they are
+	tags    bool     // the log holds no chunks but a form's bytes, which are right for everybody as they are
 	headed  bool     // tags: the file's header was sent
 
 	shift    int64 // the reader's time = the stream's time - shift

@@ -7,10 +7,12 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"srsd/conf"
 	"srsd/proto/rtmp/msg"
+	"srsd/proto/ws"
 )
 
 // remuxed turns everything of http_remux on, as conf does by default.
@@ -19,9 +21,12 @@ func remuxed(v *conf.Vhost) {
 }
 
 // watch joins a player of the FLV form.
-func (b *bench) watch() *viewer {
+func (b *bench) watch() *viewer { return b.watchAs(FLV) }
+
+// watchAs joins a player of a form.
+func (b *bench) watchAs(kind Form) *viewer {
 	v := b.viewer()
-	v.p = b.hub.FLV(b.s.Name, b.vhost).Join(v, v, 0, b.nowMs)
+	v.p = b.hub.Form(kind, b.s.Name, b.vhost).Join(v, v, 0, b.nowMs)
 	v.p.Flush(b.nowMs)
 	return v
 }
@@ -51,6 +56,31 @@ func (v *viewer) file() (kinds byte, tags []got) {
 	return kinds, tags
 }
 
+// unframed takes the file out of its WebSocket frames, each of which must be binary, whole, of the
+// shortest form, and have the file's header or one tag.
+func (v *viewer) unframed() (file []byte) {
+	v.t.Helper()
+	for b := v.raw; len(b) > 0; {
+		at, n := 2, int(b[1])
+		switch n {
+		case 126:
+			at, n = 4, int(binary.BigEndian.Uint16(b[2:]))
+		case 127:
+			at, n = 10, int(binary.BigEndian.Uint64(b[2:]))
+		}
+		if b[0] != 0x82 || at != ws.HeaderBytes(n) || len(b) < at+n {
+			v.t.Fatalf("frame %x of %d bytes, %d are there", b[:at], n, len(b)-at)
+		}
+		unit := b[at : at+n]
+		if file != nil && len(unit) != 15+int(unit[1])<<16+int(unit[2])<<8+int(unit[3]) {
+			v.t.Fatalf("a frame of %d bytes is not one tag", len(unit))
+		}
+		file = append(file, unit...)
+		b = b[at+n:]
+	}
+	return file
+}
+
 func (b *bench) audit() {
 	b.t.Helper()
 	if err := b.hub.Audit(); err != nil {
@@ -68,7 +98,7 @@ func TestFLVEqualsRTMP(t *testing.T) {
 				remuxed(v)
 				v.Play.GopCache = seed%2 == 0 // else those who come later wait for a keyframe
 			})
-			rtmp, flv := []*viewer{b.join()}, []*viewer{b.watch()}
+			rtmp, flv, framed := []*viewer{b.join()}, []*viewer{b.watch()}, []*viewer{b.watchAs(WS)}
 			b.publish()
 			b.headers(0)
 			for i := range 200 {
@@ -82,13 +112,16 @@ func TestFLVEqualsRTMP(t *testing.T) {
 					b.audio(ts, audioFrame(i, 10+r.IntN(400)))
 				}
 				if r.IntN(40) == 0 {
-					rtmp, flv = append(rtmp, b.join()), append(flv, b.watch())
+					rtmp, flv, framed = append(rtmp, b.join()), append(flv, b.watch()), append(framed, b.watchAs(WS))
 				}
 				b.audit()
 				b.sleep(20)
 			}
 			b.sleep(2000)
 			for i := range rtmp {
+				if !bytes.Equal(framed[i].unframed(), flv[i].raw) {
+					t.Errorf("player %d: over WebSocket it gets another file", i)
+				}
 				kinds, tags := flv[i].file()
 				if kinds != 5 {
 					t.Errorf("player %d: kinds %d, want 5", i, kinds)
@@ -103,12 +136,15 @@ func TestFLVEqualsRTMP(t *testing.T) {
 					}
 				}
 			}
-			for _, v := range flv {
+			if n := b.s.Players(); n != 3*len(rtmp) || b.hub.Viewers(b.s.Name) != n {
+				t.Errorf("%d players are counted, %d viewers, want %d", n, b.hub.Viewers(b.s.Name), 3*len(rtmp))
+			}
+			for _, v := range slices.Concat(flv, framed) {
 				v.p.Leave(nil, b.nowMs)
 				b.audit()
 			}
-			if b.hub.Find(b.s.Name+flvSuffix) != nil || b.s.taps != nil {
-				t.Error("nobody plays the FLV form, and it is still made")
+			if b.hub.Streams() != 1 || b.s.taps != nil || len(b.s.forms) > 0 {
+				t.Error("nobody plays a form, and it is still made")
 			}
 		})
 	}
@@ -211,10 +247,16 @@ func TestFLVKinds(t *testing.T) {
 // TestFLVSlow: a player that takes a little at a time is moved forward between two tags, and
 // what it has is a whole file.
 func TestFLVSlow(t *testing.T) {
+	for _, kind := range []Form{FLV, WS} {
+		t.Run(formSuffix[kind], func(t *testing.T) { slowForm(t, kind) })
+	}
+}
+
+func slowForm(t *testing.T, kind Form) {
 	b := newBench(t, func(v *conf.Vhost) { remuxed(v); v.Play.QueueLengthMs = 2000 })
 	b.publish()
 	b.headers(0)
-	v := b.watch()
+	v := b.watchAs(kind)
 	v.room = 0
 	for i := range 1000 {
 		if i%25 == 0 {
@@ -229,8 +271,34 @@ func TestFLVSlow(t *testing.T) {
 	}
 	v.room = -1
 	b.sleep(1000)
+	if kind == WS {
+		v.raw = v.unframed()
+	}
 	_, tags := v.file()
 	if v.p.Skipped == 0 || len(tags) < 100 || tags[len(tags)-1].ts != 999*40 {
 		t.Errorf("moved %d times, %d tags, the last is %v", v.p.Skipped, len(tags), tags[len(tags)-1])
+	}
+}
+
+// TestFarewell: a last word goes out between two frames, and never inside of one.
+func TestFarewell(t *testing.T) {
+	b := newBench(t, remuxed)
+	b.publish()
+	b.headers(0)
+	v := b.watchAs(WS)
+	b.video(0, keyframe(1, 5000))
+	b.sleep(1000)
+	v.p.Farewell([]byte("bye"))
+	if !bytes.HasSuffix(v.raw, []byte("bye")) {
+		t.Error("nothing was said between two frames")
+	}
+	v.room = 100
+	b.video(40, interframe(1, 5000))
+	b.sleep(1000)
+	v.room = -1
+	before := len(v.raw)
+	v.p.Farewell([]byte("bye"))
+	if len(v.raw) != before {
+		t.Error("something was said inside of a frame")
 	}
 }

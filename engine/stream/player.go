@@ -84,7 +84,7 @@ func (s *Stream) Join(conn Conn, owner Owner, limitMs, nowMs int64) *Player {
 		p.awaitKey()
 		p.greet = p.lead && s.Published()
 	}
-	if s.remux != nil {
+	if s.form != nil {
 		p.tags, p.synced, p.greet = true, allTracks, false
 	}
 	p.pos = pos
@@ -164,11 +164,8 @@ func (s *Stream) removePlayer(p *Player, nowMs int64) {
 		s.wheel.heat(moved, nowMs, true)
 	}
 	s.trim()
-	if s.remux != nil && len(s.players) == 0 {
-		if source := s.remux.source; source != nil {
-			source.leftMs = nowMs
-		}
-		s.remux.end(nowMs)
+	if s.form != nil {
+		s.form.left(nowMs)
 	}
 	s.hub.dispose(s)
 }
@@ -187,6 +184,14 @@ func (p *Player) Control(b []byte, nowMs int64) {
 	}
 	_, _ = p.ctl.Write(b) // never fails: memory
 	p.serve(nowMs)
+}
+
+// Farewell sends b, its connection's last bytes, if that can be done at once: they may not stand
+// inside of a message, nor behind what a full socket left.
+func (p *Player) Farewell(b []byte) {
+	if !p.dead && !p.lost && p.pre == nil && p.atBoundary() {
+		_, _ = p.conn.Writev([][]byte{b}) // the peer is told what it can be told
+	}
 }
 
 // Follow takes over what waits to be sent on the player's connection already: the stream's

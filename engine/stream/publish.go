@@ -43,8 +43,9 @@ func (s *Stream) Begin(messageType uint8, timestamp, length uint32, nowMs int64)
 			t.header += 4
 		}
 	}
-	if s.remux != nil {
-		t.header = flvTagBytes
+	if s.form != nil {
+		s.reserveTag()
+		return true
 	}
 	var blank [chunk.Fmt0Bytes + 4]byte
 	s.log.write(blank[:t.header])
@@ -134,7 +135,7 @@ func (s *Stream) Commit(nowMs int64) {
 		s.AbandonMessage()
 		return
 	}
-	if s.remux != nil {
+	if s.form != nil {
 		s.endTag()
 	}
 	r := s.openRecord()
@@ -182,7 +183,7 @@ func (s *Stream) Commit(nowMs int64) {
 //srsd:hot
 func (s *Stream) putHeader() {
 	t := &s.tail
-	if s.remux != nil {
+	if s.form != nil {
 		s.putTagHeader()
 		return
 	}

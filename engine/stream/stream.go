@@ -61,8 +61,8 @@ type Stream struct {
 	frame   bool     // a video frame was among it
 	crowded bool     // the log holds too much; the next tick looks at it
 	taps    *taps    // nil: none
-	remux   *remux   // what feeds it, if it is the FLV form of another stream
-	flv     *Stream  // its FLV form, while that is fed with it
+	form    *form    // what feeds it, if it is a form of another stream
+	forms   []*form  // its forms that are fed with it
 
 	Counters
 }
@@ -85,10 +85,11 @@ func (s *Stream) Publisher() any { return s.publisher }
 
 // Players returns how many play the stream, in whatever form.
 func (s *Stream) Players() int {
-	if s.flv != nil {
-		return len(s.players) + len(s.flv.players)
+	n := len(s.players)
+	for _, f := range s.forms {
+		n += len(f.out.players)
 	}
-	return len(s.players)
+	return n
 }
 
 // LastLeftMs is when the last player left; 0 when there was none yet.
@@ -124,7 +125,7 @@ func (s *Stream) Publish(owner any) error {
 			p.lead = false // everything that the player needs is still to come
 		}
 	}
-	if s.remux != nil {
+	if s.form != nil {
 		return nil
 	}
 	s.hub.published(s)
@@ -146,10 +147,10 @@ func (s *Stream) Unpublish(owner any, nowMs int64) {
 	s.gop.clear()
 	s.trim()
 	s.Flush(nowMs)
-	if s.flv != nil {
-		s.flv.remux.end(nowMs)
+	for len(s.forms) > 0 {
+		s.forms[0].end(nowMs)
 	}
-	if s.remux == nil && s.hub.Watcher != nil {
+	if s.form == nil && s.hub.Watcher != nil {
 		s.hub.Watcher.Unpublished(s)
 	}
 	s.hub.dispose(s)

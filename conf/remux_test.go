@@ -29,9 +29,10 @@ func TestRemuxMatch(t *testing.T) {
 
 func TestRemuxMount(t *testing.T) {
 	for mount, want := range map[string]string{
-		"[vhost]/[stream].flv":      `"[vhost]/[stream].flv" must have [app] and`,
-		"[vhost]/[app][stream].flv": "must have [app] and",
-		"/[app]/[stream].ts":        "must end with .flv",
+		"[vhost]/[stream].flv":                   `"[vhost]/[stream].flv" must have [app] and`,
+		"[vhost]/[app][stream].flv":              "must have [app] and",
+		"/[app]/[stream].mkv":                    "must end with .flv, .ts, .aac or .mp3",
+		"/[app]/[stream].ts; } hls { enabled on": "could be a segment of hls",
 	} {
 		_, _, err := loadText(inVhost("http_remux { enabled on; mount " + mount + "; }"))
 		if err == nil || !strings.Contains(err.Error(), want) {

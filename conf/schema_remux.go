@@ -2,15 +2,22 @@
 
 package conf
 
+// fastCacheMax is the most that fast_cache may be, seconds.
+const fastCacheMax = 60
+
 var remuxSpec = spec{
 	name: "http_remux", kind: kindBlock, done: true, help: "live streams over HTTP",
 	rows: []spec{
 		{
 			name: "enabled", kind: kindBool, def: "off", done: true,
-			help:  "serve this vhost's streams as HTTP-FLV and WS-FLV; needs http_server",
+			help:  "serve this vhost's streams over HTTP; needs http_server",
 			field: func(b *build) any { return &b.vhost.HTTPRemux.Enabled },
 		},
-		decimal("fast_cache", "0", "seconds of audio for a new client; of .aac and .mp3 alone"),
+		{
+			name: "fast_cache", kind: kindSeconds, def: "0", max: fastCacheMax, done: true,
+			help:  "seconds of audio that a new player gets at once, of .aac and .mp3 alone",
+			field: func(b *build) any { return &b.vhost.HTTPRemux.FastCacheMs },
+		},
 		{
 			name: "drop_if_not_match", kind: kindBool, def: "on", done: true,
 			help:  "leave out what has_audio and has_video exclude",
@@ -33,7 +40,7 @@ var remuxSpec = spec{
 		},
 		{
 			name: "mount", kind: kindText, def: "[vhost]/[app]/[stream].flv", done: true,
-			help:  "URL of the streams, with [app] and [stream]; [vhost] may stand first",
+			help:  "URL of the streams, with [app] and [stream]; [vhost] may stand first; it ends with .flv, .ts, .aac or .mp3",
 			field: func(b *build) any { return &b.vhost.HTTPRemux.Mount },
 		},
 	},

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"srsd/conf"
 	"srsd/engine/session"
 	"srsd/engine/stream"
 	"srsd/engine/web"
@@ -40,22 +41,34 @@ func (h *live) Serve(w http.ResponseWriter, r *web.Request) bool {
 	if !ok {
 		return false
 	}
-	header := w.Header()
-	header.Set("Content-Type", "video/x-flv")
+	header, container := w.Header(), containers[r.Vhost.HTTPRemux.Format]
+	header.Set("Content-Type", container.kind)
 	header.Set("Cache-Control", "no-store")
 	header.Set("Connection", "close")
+	request := &session.Watch{Vhost: r.Vhost, App: app, Stream: name, Page: r.Referer(), Form: container.form}
 	switch {
 	case mentions(r.Header["Upgrade"], "websocket"): // others are offers that HTTP/1.1 need not take
-		h.upgrade(w, r, &session.Watch{Vhost: r.Vhost, App: app, Stream: name, Page: r.Referer(), Form: stream.WS})
+		h.upgrade(w, r, request)
 	case r.Method == http.MethodHead:
 		w.WriteHeader(http.StatusOK)
 	case r.Method != http.MethodGet:
 		header.Set("Allow", "GET, HEAD")
 		refuse(w, "405 a live stream takes GET", http.StatusMethodNotAllowed)
 	default:
-		h.watch(w, r, &session.Watch{Vhost: r.Vhost, App: app, Stream: name, Page: r.Referer()})
+		h.watch(w, r, request)
 	}
 	return true
+}
+
+// containers are the formats of http_remux.
+var containers = [...]struct {
+	form stream.Form
+	kind string // Content-Type
+}{
+	conf.RemuxFLV: {stream.FLV, "video/x-flv"},
+	conf.RemuxTS:  {stream.TS, "video/MP2T"},
+	conf.RemuxAAC: {stream.AAC, "audio/x-aac"},
+	conf.RemuxMP3: {stream.MP3, "audio/mpeg"},
 }
 
 func refuse(w http.ResponseWriter, text string, code int) {
@@ -68,6 +81,8 @@ func refuse(w http.ResponseWriter, text string, code int) {
 func (h *live) upgrade(w http.ResponseWriter, r *web.Request, request *session.Watch) {
 	header, key := w.Header(), r.Header.Get("Sec-Websocket-Key")
 	switch {
+	case request.Form != stream.FLV:
+		refuse(w, "400 only FLV is served over WebSocket", http.StatusBadRequest)
 	case r.Method != http.MethodGet || !r.ProtoAtLeast(1, 1):
 		refuse(w, "400 WebSocket begins with GET of HTTP/1.1", http.StatusBadRequest)
 	case !mentions(r.Header["Connection"], "upgrade"):
@@ -86,6 +101,7 @@ func (h *live) upgrade(w http.ResponseWriter, r *web.Request, request *session.W
 		header.Set("Connection", "Upgrade")
 		header.Set("Upgrade", "websocket")
 		header.Set("Sec-Websocket-Accept", ws.Accept(key))
+		request.Form = stream.WS
 		h.watch(w, r, request)
 	}
 }

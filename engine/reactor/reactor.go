@@ -19,6 +19,7 @@ import (
 	"srsd/engine/journal"
 	"srsd/engine/link"
 	"srsd/engine/mem"
+	"srsd/engine/remux"
 	"srsd/engine/session"
 	"srsd/engine/stream"
 )
@@ -101,6 +102,7 @@ func New(opts Options, host Host) *Reactor {
 		MemoryBytes:  opts.MemoryBytes,
 		NoProgressMs: limits.StallMs, PendingMax: link.PendingMax,
 	}, opts.Pool, r.clock.Now, r.clock.CPU)
+	r.Hub.NewEncoder = func(kind stream.Form, name string) stream.Encoder { return remux.New(kind, name, opts.Log) }
 	r.Env = session.Env{
 		Config: opts.Config, Limits: limits, Hub: r.Hub, Log: opts.Log, Version: opts.Version,
 		Random: opts.Random, Later: r.settleLater,

@@ -48,7 +48,10 @@ func TestFrames(t *testing.T) {
 		{"ping", frame(ws.OpPing, "abc"), "\x8a\x03abc", ReasonNone, ""},
 		{"ping of 125", frame(ws.OpPing, long), "\x8a\x7d" + long, ReasonNone, ""},
 		{"pong", frame(ws.OpPong, "abc"), "", ReasonNone, ""},
-		{"data", append(frame(ws.OpBinary, strings.Repeat("d", 1<<16)), frame(ws.OpPing, "z")...), "\x8a\x01z", ReasonNone, ""},
+		{
+			"data", append(frame(ws.OpBinary, strings.Repeat("d", 1<<16)), frame(ws.OpPing, "z")...), "\x8a\x01z",
+			ReasonNone, "",
+		},
 		{"nothing", frame(ws.OpText, ""), "", ReasonNone, ""},
 		{"close", frame(ws.OpClose, "\x03\xe9bye"), "\x88\x02\x03\xe9", ReasonPeerClosed, "close frame"},
 		{"close without a code", frame(ws.OpClose, ""), "\x88\x02\x03\xe8", ReasonPeerClosed, "close frame"},

@@ -9,7 +9,11 @@ import (
 	"srsd/engine/stream"
 )
 
-var formRoles = [...]snapshot.Role{stream.FLV: snapshot.RolePlayFLV, stream.WS: snapshot.RolePlayWS}
+// formRoles are what players of forms are. SRS has one word for all over HTTP.
+var formRoles = [stream.Forms]snapshot.Role{
+	stream.FLV: snapshot.RolePlayFLV, stream.WS: snapshot.RolePlayWS, stream.TS: snapshot.RolePlayFLV,
+	stream.AAC: snapshot.RolePlayFLV, stream.MP3: snapshot.RolePlayFLV,
+}
 
 // Report tells what others may know of the session. It returns false, having touched nothing,
 // if it neither publishes nor plays.

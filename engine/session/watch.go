@@ -26,7 +26,9 @@ type Watch struct {
 }
 
 // protocols are the forms' names in the log.
-var protocols = [...]string{stream.FLV: "http-flv", stream.WS: "ws-flv"}
+var protocols = [stream.Forms]string{
+	stream.FLV: "http-flv", stream.WS: "ws-flv", stream.TS: "http-ts", stream.AAC: "http-aac", stream.MP3: "http-mp3",
+}
 
 // Watch makes the session, which has just begun, a player of a form of a stream. The client
 // gets the request's head, or an answer that says why not; what else it sends is thrown away,

@@ -22,6 +22,10 @@ const (
 // introduceTags appends what comes before a player's first tag: the file's header, metadata,
 // and sequence headers, as far as it still lacks them.
 func (c *Cursor) introduceTags(s *Stream, timestamp uint32, dst *bytebufferpool.ByteBuffer) *bytebufferpool.ByteBuffer {
+	if s.form.encoder.Encoder != nil { // all that they need is in the log
+		c.headed, c.lead = true, false
+		return dst
+	}
 	if dst == nil {
 		dst = bytebufferpool.Get()
 	}

@@ -11,26 +11,31 @@ import (
 // Form is a form in which a stream is served beside RTMP's chunks.
 type Form uint8
 
-// The forms. WS is FLV in WebSocket frames: one for each tag, and one for the file's header.
+// The forms. WS is FLV in WebSocket frames: one for each tag, and one for the file's header. What
+// is behind it an [Encoder] makes.
 const (
 	FLV Form = iota
 	WS
-	forms // how many there are
+	TS    // an MPEG transport stream
+	AAC   // the audio alone, AAC in ADTS
+	MP3   // the audio alone, MPEG audio frames
+	Forms // how many there are
 )
 
 // formSuffix is behind the name of the stream. No stream's name has a space.
-var formSuffix = [forms]string{FLV: " flv", WS: " ws"}
+var formSuffix = [Forms]string{FLV: " flv", WS: " ws", TS: " ts", AAC: " aac", MP3: " mp3"}
 
 // form feeds a form of a stream: a Stream of its own, whose log holds what its players are sent,
 // in the place of chunks. It is fed by a tap, so that it is encoded once and costs the RTMP players
 // nothing; its players are cursors like all others, and get the stream's own time. It is there as
 // long as it has players, whether somebody publishes or not. *loop-owned*.
 type form struct {
-	kind   Form
-	out    *Stream // the form itself
-	source *Stream // nil while nobody publishes
-	begun  bool    // the publisher's first frame has come, or earlyMax messages
-	early  []Message
+	kind    Form
+	out     *Stream // the form itself
+	source  *Stream // nil while nobody publishes
+	begun   bool    // the publisher's first frame has come, or earlyMax messages
+	early   []Message
+	encoder encoding
 }
 
 // earlyMax is how many messages of a publisher may come before its first frame: a
@@ -45,6 +50,9 @@ func (h *Hub) Form(kind Form, name string, vhost *conf.Vhost) *Stream {
 		return s
 	}
 	s.form = &form{kind: kind, out: s}
+	if kind > WS {
+		s.form.encoder.Encoder = h.NewEncoder(kind, name)
+	}
 	s.log.chunkSize = unchunked
 	if source := h.Find(name); source != nil && source.publisher != nil {
 		s.form.begin(source)
@@ -89,6 +97,9 @@ func (f *form) begin(source *Stream) {
 	_ = f.out.Publish(f) // nobody else does
 	f.source, f.begun, f.early = source, false, nil
 	source.forms = append(source.forms, f)
+	if f.encoder.Encoder != nil {
+		f.encoder.Begin()
+	}
 	source.Attach(f)
 	f.Take(source.Recent())
 }
@@ -99,6 +110,9 @@ func (f *form) end(nowMs int64) {
 		s.Detach(f)
 		s.forms = slices.DeleteFunc(s.forms, func(o *form) bool { return o == f })
 		f.source = nil
+		if f.encoder.Encoder != nil {
+			f.finish(nowMs)
+		}
 	}
 	f.early = nil
 	f.out.Unpublish(f, nowMs)
@@ -122,6 +136,8 @@ func (f *form) Take(batch []Message) {
 		m := &batch[i]
 		switch {
 		case !f.wants(m.Track):
+		case f.encoder.Encoder != nil:
+			f.encode(m, nowMs)
 		case f.begun:
 			f.write(m, nowMs)
 		default:

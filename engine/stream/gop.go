@@ -76,4 +76,17 @@ func (g *gopCache) bound(s *Stream) {
 // start returns the position of the cached keyframe's message.
 func (g *gopCache) start() (pos int64, ok bool) { return g.pos, g.record != none }
 
+// window has players begin with what is from fromMs on, in a log in which they can begin
+// anywhere (fast_cache).
+func (g *gopCache) window(s *Stream, fromMs int64) {
+	last := s.log.records.next - 1
+	if g.record == none {
+		g.record = last
+	}
+	for g.record < last && s.log.records.at(g.record).time < fromMs {
+		g.record++
+	}
+	g.pos = s.log.records.at(g.record).pos
+}
+
 func (g *gopCache) clear() { *g = gopCache{record: none} }

@@ -23,7 +23,9 @@ type Hub struct {
 	Pace    Pace
 	// Watcher hears of publishers; nil: nobody. Set it before the first one.
 	Watcher Watcher
-	players int
+	// NewEncoder returns what makes a form behind WS of the stream called name.
+	NewEncoder func(kind Form, name string) Encoder
+	players    int
 	// Spare is the memory of players that have left. It keeps none until it is told to.
 	Spare mem.FreeList[Player]
 	// trimmedMs is when the pool was last asked to give memory back.

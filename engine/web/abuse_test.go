@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"slices"
 	"strings"
@@ -39,10 +40,11 @@ func serve(t *testing.T, header, body time.Duration) (address string) {
 		t.Fatal(err)
 	}
 	s := New(cfg, true, journal.Discard(), report{})
-	if s.http.ReadHeaderTimeout != headerWithin || s.http.ReadTimeout != bodyWithin || s.http.IdleTimeout != idleWithin {
+	if s.http.ReadHeaderTimeout != headerWithin || s.http.ReadTimeout != bodyWithin || s.http.IdleTimeout != idleWithin ||
+		s.http.WriteTimeout != answerWithin {
 		t.Fatal("a connection has other bounds than the constants")
 	}
-	s.http.ReadHeaderTimeout, s.http.ReadTimeout, s.http.IdleTimeout = header, body, header
+	s.http.ReadHeaderTimeout, s.http.ReadTimeout, s.http.IdleTimeout, s.http.WriteTimeout = header, body, header, body
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -109,6 +111,45 @@ func TestSlowClients(t *testing.T) {
 				t.Errorf("closed after %v, before its time", after)
 			}
 		})
+	}
+}
+
+// Who asks and asks and reads no answer is closed: no handler waits for it for ever, however small
+// its answers are.
+func TestNobodyReads(t *testing.T) {
+	const within = 500 * time.Millisecond
+	c := dial(t, serve(t, patience, within))
+	if err := c.(*net.TCPConn).SetReadBuffer(4 << 10); err != nil {
+		t.Fatal(err)
+	}
+	_ = c.SetWriteDeadline(time.Now().Add(patience))
+	start, requests := time.Now(), []byte(strings.Repeat("GET /x HTTP/1.1\r\nHost: h\r\n\r\n", 1000))
+	var err error
+	for err == nil {
+		_, err = c.Write(requests)
+	}
+	if errors.Is(err, os.ErrDeadlineExceeded) || time.Since(start) < within {
+		t.Errorf("after %v: %v", time.Since(start), err)
+	}
+}
+
+// late notes the deadline for writing.
+type late struct {
+	*httptest.ResponseRecorder
+	at time.Time
+}
+
+func (l *late) SetWriteDeadline(at time.Time) error {
+	l.at = at
+	return nil
+}
+
+// The deadline of an answer from memory holds when Send returns: the answer's end is perhaps not out.
+func TestSendDeadline(t *testing.T) {
+	w := &late{ResponseRecorder: httptest.NewRecorder()}
+	Send(w, &Request{Request: httptest.NewRequest(http.MethodGet, "/x", nil)}, "text/plain", []byte("x"))
+	if left := time.Until(w.at); left <= 0 || left > sendWithin {
+		t.Errorf("%v are left", left)
 	}
 }
 

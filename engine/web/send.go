@@ -27,10 +27,9 @@ func GetOrHead(w http.ResponseWriter, r *Request) bool {
 // must not change any more.
 func Send(w http.ResponseWriter, r *Request, kind string, data []byte) {
 	w.Header()["Content-Type"] = []string{kind}
-	control := http.NewResponseController(w)
-	_ = control.SetWriteDeadline(time.Now().Add(sendWithin)) // a writer without deadlines is a test's
+	// A writer without deadlines is a test's. What net/http still holds when this returns has the same time.
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(sendWithin))
 	http.ServeContent(w, r.Request, "", time.Time{}, bytes.NewReader(data))
-	_ = control.SetWriteDeadline(time.Time{})
 }
 
 // Cache lets caches keep an answer, in milliseconds; 0 = they have to ask each time.

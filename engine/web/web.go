@@ -26,6 +26,7 @@ const (
 	headerWithin = 10 * time.Second // absolute, for a request's header
 	bodyWithin   = 15 * time.Second // for header and body
 	idleWithin   = 30 * time.Second // between two requests
+	answerWithin = 30 * time.Second // for an answer, unless its handler gives it another time
 	headerBytes  = 32 << 10
 )
 
@@ -66,7 +67,7 @@ func New(config *conf.Config, crossDomain bool, log *journal.Log, handlers ...Ha
 	s := &Server{config: config, cross: crossDomain, log: log, handlers: handlers}
 	s.http = &http.Server{
 		Handler: s, ReadHeaderTimeout: headerWithin, ReadTimeout: bodyWithin, IdleTimeout: idleWithin,
-		MaxHeaderBytes: headerBytes, ErrorLog: quiet(log),
+		WriteTimeout: answerWithin, MaxHeaderBytes: headerBytes, ErrorLog: quiet(log),
 		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
 			one, ok := c.(Secure)
 			return context.WithValue(ctx, secureKey{}, ok && one.Secure())

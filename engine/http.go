@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"srsd/conf"
+	"srsd/engine/access"
 	"srsd/engine/certificate"
 	"srsd/engine/dash"
 	"srsd/engine/dvr"
@@ -105,16 +106,27 @@ func (e *Engine) webHandlers() []web.Handler {
 	}
 	handlers = append(handlers, &e.live)
 	if e.hls != nil {
-		handlers = append(handlers, e.hls)
+		handlers = append(handlers, web.Guarded(e.hls, mayNotPlay))
 	}
 	if e.dash != nil {
-		handlers = append(handlers, e.dash)
+		handlers = append(handlers, web.Guarded(e.dash, mayNotPlay))
 	}
 	if e.hds != nil {
-		handlers = append(handlers, e.hds)
+		handlers = append(handlers, web.Guarded(e.hds, mayNotPlay))
 	}
 	// Files come before the page's /: who has an index.html of his own has it there.
 	return append(handlers, e.page, static.New(e.opts.Config), page.Front{Page: e.page})
+}
+
+// mayNotPlay says why a client may not play the streams of a vhost, or "".
+func mayNotPlay(r *web.Request) string {
+	if r.Vhost == nil {
+		return ""
+	}
+	if d := access.Check(r.Vhost, conf.RolePlay, r.Peer.Addr(), r.Referer()); d != nil {
+		return d.Text
+	}
+	return ""
 }
 
 // start serves HTTP until stop.

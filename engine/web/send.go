@@ -13,8 +13,13 @@ import (
 const sendWithin = 2 * time.Minute
 
 // GetOrHead returns whether r is one of these, which is all that what is made of streams
-// takes. Else it has answered.
+// takes, and from somebody who may have it. Else it has answered.
 func GetOrHead(w http.ResponseWriter, r *Request) bool {
+	if r.denied != "" {
+		w.Header().Set("Cache-Control", "no-store")
+		http.Error(w, "403 "+r.denied, http.StatusForbidden)
+		return false
+	}
 	if r.Method == http.MethodGet || r.Method == http.MethodHead {
 		return true
 	}

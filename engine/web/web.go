@@ -49,6 +49,27 @@ type Request struct {
 	Peer netip.AddrPort
 	// Secure: it came over TLS.
 	Secure bool
+
+	denied string // see Guarded
+}
+
+// Guarded is h for those who may have what it serves. deny says why a client may not, or "". h is
+// asked all the same, because only h knows which URLs are its own; GetOrHead is where it hears of it.
+func Guarded(h Handler, deny func(r *Request) string) Handler { return guarded{h, deny} }
+
+type guarded struct {
+	Handler
+	deny func(r *Request) string
+}
+
+// Serve implements Handler.
+func (g guarded) Serve(w http.ResponseWriter, r *Request) bool {
+	if why := g.deny(r); why != "" {
+		other := *r
+		other.denied = why
+		r = &other
+	}
+	return g.Handler.Serve(w, r)
 }
 
 // Server serves HTTP on listeners that it is given.

@@ -19,6 +19,8 @@ import (
 	"github.com/getkin/kin-openapi/openapi3filter"
 	"github.com/getkin/kin-openapi/routers"
 	"github.com/getkin/kin-openapi/routers/gorillamux"
+
+	"srsd/proto/rtmp/msg"
 )
 
 // apiClient asks a server, and compares each answer with what openapi.json says of it.
@@ -211,6 +213,22 @@ func TestAPI(t *testing.T) {
 		if got := c.code(http.MethodGet, path); got != want {
 			t.Errorf("%s: code %v, want %v", path, got, want)
 		}
+	}
+}
+
+// What a client says of itself is cut short: a list would have it thousands of times.
+func TestAPILongWords(t *testing.T) {
+	s, c := startAPI(t, "http_api { enabled on; }", "")
+	client := s.dial()
+	client.command(msg.AppendConnect(nil, msg.ConnectRequest{
+		App: "live", TcURL: "rtmp://127.0.0.1/live", PageURL: strings.Repeat("<", 50_000),
+	}))
+	client.command(msg.AppendPlay(nil, 3, "cam", -2000))
+	client.await("NetStream.Play.Start")
+	eventually(t, "the client", func() bool { return len(items(c.get("/api/v1/clients"), "clients")) == 1 })
+	one := items(c.get("/api/v1/clients"), "clients")[0]
+	if page := one["pageUrl"].(string); page != strings.Repeat("<", 512) {
+		t.Errorf("a page of %d bytes", len(page))
 	}
 }
 

@@ -15,6 +15,10 @@ var formRoles = [stream.Forms]snapshot.Role{
 	stream.AAC: snapshot.RolePlayFLV, stream.MP3: snapshot.RolePlayFLV,
 }
 
+// reportBytesMax bounds what a client says of itself, in a report: a list has thousands of clients, and is
+// made anew for everybody who asks.
+const reportBytesMax = 512
+
 // Report tells what others may know of the session. It returns false, having touched nothing,
 // if it neither publishes nor plays.
 func (s *Session) Report(c *snapshot.Client) bool {
@@ -37,8 +41,10 @@ func (s *Session) Report(c *snapshot.Client) bool {
 	c.ID, c.Addr, c.Stream = s.ID, s.addr.Addr(), s.playing
 	c.OpenedMs, c.Received, c.Sent = s.openedMs, s.Conn.Received, s.Conn.Sent
 	if s.client != nil {
-		c.TcURL, _, _ = strings.Cut(s.client.tcURL, "?") // what follows may be secret
-		c.Page, c.Agent = s.client.pageURL, s.client.flashVer
+		tcURL, _, _ := strings.Cut(s.client.tcURL, "?") // what follows may be secret
+		c.TcURL, c.Page, c.Agent = brief(tcURL), brief(s.client.pageURL), brief(s.client.flashVer)
 	}
 	return true
 }
+
+func brief(text string) string { return text[:min(len(text), reportBytesMax)] }

@@ -251,6 +251,26 @@ func TestAPIKick(t *testing.T) {
 		}
 		c.header.Del(name)
 	}
+	for host, want := range map[string]int{
+		"elsewhere.example": 403, "elsewhere.example:1985": 403, "": 200, "localhost:1985": 200, "127.0.0.1": 200,
+		"[::1]:1985": 200,
+	} {
+		r, err := http.NewRequest(http.MethodDelete, c.base+"/api/v1/clients/nobody00", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r.Host = host; host != "" { // a page of that host, whose name has been made to lead here
+			r.Header.Set("Origin", "http://"+host)
+		}
+		w, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = w.Body.Close()
+		if w.StatusCode != want {
+			t.Errorf("by the host name %q: %d, want %d", host, w.StatusCode, want)
+		}
+	}
 	if status, answer := c.do(http.MethodDelete, kick); status != http.StatusOK || answer["code"] != 0.0 {
 		t.Fatalf("kick: %d %v", status, answer)
 	}

@@ -5,7 +5,9 @@ package api
 import (
 	"crypto/sha256"
 	"crypto/subtle"
+	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"strings"
 
@@ -47,8 +49,9 @@ func (s *Server) challenge(w http.ResponseWriter) {
 
 // mayChange says whether a request may change something, or why not. A browser sends the
 // credentials that it has for us with what any page asks of it, so pages of other origins are
-// refused even with them. Without credentials the client has to be on this machine, and no proxy
-// may have sent it on.
+// refused even with them. Without credentials the client has to be on this machine, no proxy
+// may have sent it on, and it has to ask for this machine: a page whose own host name leads here
+// all of a sudden (DNS rebinding) is of our origin, by what its browser says.
 func (s *Server) mayChange(r *web.Request) (refusal string) {
 	if origin := r.Header.Get("Origin"); origin != "" {
 		if u, err := url.Parse(origin); err != nil || u.Host != r.Host {
@@ -65,5 +68,20 @@ func (s *Server) mayChange(r *web.Request) (refusal string) {
 		r.Header.Get("X-Real-Ip") != "" {
 		return "only from the server's own machine, unless http_api { auth { } } is on"
 	}
+	if !isLocal(r.Host) {
+		return "only by the URL of localhost or an address, unless http_api { auth { } } is on"
+	}
 	return ""
+}
+
+// isLocal says whether a Host header is localhost or an address, with or without a port.
+func isLocal(host string) bool {
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		host = name
+	}
+	if strings.EqualFold(host, "localhost") {
+		return true
+	}
+	_, err := netip.ParseAddr(strings.Trim(host, "[]"))
+	return err == nil
 }

@@ -68,7 +68,7 @@ type Muxer interface {
 	// End: the publisher has gone. Another one may come.
 	End() error
 	// Close is the last call: nobody came back for so long (Kind.Dispose), or the server
-	// stops. There was an End before it.
+	// stops. There was an End before it, unless a call before it has panicked.
 	Close() error
 }
 

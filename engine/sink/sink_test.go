@@ -30,6 +30,7 @@ type house struct {
 	policy  ErrorPolicy
 	fail    string // what the Muxer fails with, or panics
 	block   chan struct{}
+	panics  bool // Close does
 }
 
 // recorder is a Muxer that notes its calls.
@@ -66,9 +67,15 @@ func (r *recorder) Write(m *Message) error {
 	}
 	return r.note("write(%d)", m.TimeMs)
 }
-func (r *recorder) Gap()         { _ = r.note("gap") }
-func (r *recorder) End() error   { return r.note("end") }
-func (r *recorder) Close() error { return r.note("close") }
+func (r *recorder) Gap()       { _ = r.note("gap") }
+func (r *recorder) End() error { return r.note("end") }
+func (r *recorder) Close() error {
+	err := r.note("close")
+	if r.h.panics {
+		panic("as told")
+	}
+	return err
+}
 
 func newHouse(t testing.TB) *house {
 	h := &house{t: t, dispose: time.Hour}
@@ -240,11 +247,25 @@ func TestPanic(t *testing.T) {
 	h.video(1, true, "panic")
 	h.video(2, true, "k")
 	h.unpublish()
-	h.wants("begin write(0)")
+	h.wants("begin write(0) close")
 	h.publish()
 	h.video(3, true, "k")
 	h.unpublish()
 	h.wants("begin write(3) end")
+}
+
+// A Muxer whose Close panics, too, is closed once, and the worker goes on.
+func TestPanicInClose(t *testing.T) {
+	h := newHouse(t)
+	h.panics = true
+	h.publish()
+	h.video(0, true, "panic")
+	h.unpublish()
+	h.wants("begin close")
+	h.publish()
+	h.video(1, true, "k")
+	h.unpublish()
+	h.wants("begin write(1) end")
 }
 
 func TestErrors(t *testing.T) {

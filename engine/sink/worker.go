@@ -206,13 +206,18 @@ func (w *worker) run() {
 		if w.live { // stopped, and the publisher's end was not told
 			w.handle(item{event: eventEnd})
 		}
-		if w.muxer != nil {
-			w.try("closing", w.muxer.Close)
-			w.muxer = nil
-		}
+		w.close()
 		if w.outputs.forget(w) {
 			return
 		}
+	}
+}
+
+// close gives up the Muxer, if there is one.
+func (w *worker) close() {
+	if m := w.muxer; m != nil {
+		w.muxer = nil
+		w.try("closing", m.Close)
 	}
 }
 
@@ -251,13 +256,15 @@ func (w *worker) do(what string, f func(Muxer) error) {
 }
 
 // try calls f, and settles what goes wrong. A panic ends the Muxer, which is not trusted any
-// more; the next publisher gets a new one.
+// more, but for giving back what it has: names in URLs, which the next one needs. The next
+// publisher gets that.
 func (w *worker) try(what string, f func() error) {
 	defer func() {
 		if e := recover(); e != nil {
 			w.outputs.log.Stack("", "internal error in an output, which ends until the stream is published again",
 				debug.Stack(), w.fields(zap.String("while", what), zap.String("panic", fmt.Sprint(e)))...)
-			w.muxer, w.broken = nil, true
+			w.broken = true
+			w.close()
 		}
 	}()
 	if err := f(); err != nil {

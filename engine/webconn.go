@@ -4,11 +4,14 @@ package engine
 
 import (
 	"crypto/tls"
+	"errors"
 	"io"
 	"net"
 	"net/netip"
 	"sync/atomic"
 	"time"
+
+	"go.uber.org/zap"
 
 	"srsd/engine/gate"
 	"srsd/engine/link"
@@ -34,8 +37,12 @@ const overcrowded = "HTTP/1.1 503 Service Unavailable\r\nServer: srsd\r\nConnect
 func (l webListener) Accept() (net.Conn, error) {
 	for {
 		accepted, err := l.Listener.Accept()
-		if err != nil {
+		if errors.Is(err, net.ErrClosed) {
 			return nil, err
+		}
+		if err != nil {
+			l.engine.opts.Log.Error("", "accept failed, trying again", zap.Stringer("listen", l.Addr()), zap.Error(err))
+			return nil, passing{err}
 		}
 		tcp := accepted.(*net.TCPConn)
 		place, ok := l.enter(peerOf(tcp).Addr())
@@ -54,6 +61,14 @@ func (l webListener) Accept() (net.Conn, error) {
 		return c, nil
 	}
 }
+
+// passing is an error of accept after which net/http waits a little, and goes on; it would end for good
+// with what the system says when it has no buffers left.
+type passing struct{ error }
+
+// Timeout and Temporary make it a net.Error.
+func (passing) Timeout() bool   { return false }
+func (passing) Temporary() bool { return true }
 
 // enter lets a connection in, or not.
 func (l webListener) enter(addr netip.Addr) (place *gate.Place, ok bool) {

@@ -7,7 +7,10 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"strings"
+	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -66,4 +69,33 @@ func TestWebConnections(t *testing.T) {
 	_ = idle[1].Close()
 	_ = player.body.Close()
 	in(0)
+}
+
+// troubled is a listener whose first accept fails.
+type troubled struct {
+	net.Listener
+	failed atomic.Bool
+}
+
+func (l *troubled) Accept() (net.Conn, error) {
+	if l.failed.CompareAndSwap(false, true) {
+		return nil, os.NewSyscallError("accept4", syscall.ENOBUFS)
+	}
+	return l.Listener.Accept()
+}
+
+// A system that has no buffers for a moment ends no listener.
+func TestWebAcceptFails(t *testing.T) {
+	s, _ := startLive(t, "", "")
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = l.Close() })
+	s.e.web.server.Start(webListener{&troubled{Listener: l}, s.e, nil, nil})
+	r := get(t, http.MethodGet, "http://"+l.Addr().String()+"/nothing")
+	_ = r.Body.Close()
+	if r.StatusCode != http.StatusNotFound || s.log.count("accept failed, trying again") != 1 {
+		t.Errorf("%s\n%s", r.Status, s.log)
+	}
 }

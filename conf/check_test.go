@@ -221,6 +221,18 @@ func TestWarnings(t *testing.T) {
 			"many messages", inVhost("play { mw_msgs 129; }"),
 			[]string{"c.conf:2: vhost.play.mw_msgs: 129 is not useful, 128 is used"},
 		},
+		{
+			"of SRS, and nothing here", inVhost("dash { dash_path /srv; }\nhls { hls_vcodec vn; hls_dts_directly off; }"),
+			[]string{
+				"c.conf:2: vhost.dash.dash_path: has no effect: http_server serves it from memory, and nothing is written",
+				"c.conf:3: vhost.hls.hls_vcodec: has no effect: codecs and times are those of the stream",
+				"c.conf:3: vhost.hls.hls_dts_directly: has no effect: codecs and times are those of the stream",
+			},
+		},
+		{
+			"of SRS, with its default",
+			inVhost("dash { dash_path ./objs/nginx/html; dash_cleanup on; } hls { hls_acodec aac; hls_nb_notify 64; }"), nil,
+		},
 		{"not implemented", "listen 1935; vhost a { }\nutc_time on;", []string{"c.conf:2: utc_time" + later}},
 		{"block", inVhost("rtc { enabled on; nack on; }"), []string{"c.conf:2: vhost.rtc" + later}},
 		{"block that is off", inVhost("rtc { enabled off; nack on; }"), nil},

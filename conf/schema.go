@@ -83,6 +83,20 @@ type spec struct {
 	envAfter string
 }
 
+// idle returns s as a directive of SRS that means nothing here. Who gives it another value than
+// SRS's own default wants something of it, and is told why that does not happen.
+func (s spec) idle(why string) spec {
+	s.done, s.help = true, "accepted, no effect"
+	usual, _, _ := s.parse(s.defaults()) // a test loads all of them
+	s.caution = func(v value) string {
+		if v.on == usual.on && v.number == usual.number && v.text == usual.text {
+			return ""
+		}
+		return "has no effect: " + why
+	}
+	return s
+}
+
 // on reports whether a block is switched on by what stands in it.
 func (s *spec) on(d *directive) bool {
 	enabled := find(s.rows, "enabled")

@@ -11,6 +11,9 @@ const (
 	dashDisposeSecondMax = 30 * 24 * 3600
 )
 
+// fromMemory is why the directories of DASH and HDS are not used.
+const fromMemory = "http_server serves it from memory, and nothing is written"
+
 var dashSpec = spec{
 	name: "dash", kind: kindBlock, done: true, help: "MPEG-DASH",
 	rows: []spec{
@@ -49,13 +52,13 @@ var dashSpec = spec{
 			help:  "seconds after a stream's end until its manifest is removed; 0 = 120",
 			field: func(b *build) any { return &b.vhost.Dash.DisposeMs },
 		},
-		{
-			name: "dash_path", kind: kindText, def: "./objs/nginx/html", done: true, help: "accepted, no effect",
+		spec{
+			name: "dash_path", kind: kindText, def: "./objs/nginx/html",
 			field: func(b *build) any { return &b.vhost.Dash.Unused.Path },
-		},
-		{
-			name: "dash_cleanup", kind: kindBool, def: "on", done: true, help: "accepted, no effect",
+		}.idle(fromMemory),
+		spec{
+			name: "dash_cleanup", kind: kindBool, def: "on",
 			field: func(b *build) any { return &b.vhost.Dash.Unused.Cleanup },
-		},
+		}.idle(fromMemory),
 	},
 }

@@ -27,9 +27,9 @@ var hdsSpec = spec{
 			help:  "seconds that the bootstrap box lists",
 			field: func(b *build) any { return &b.vhost.HDS.WindowMs },
 		},
-		{
-			name: "hds_path", kind: kindText, def: "./objs/nginx/html", done: true, help: "accepted, no effect",
+		spec{
+			name: "hds_path", kind: kindText, def: "./objs/nginx/html",
 			field: func(b *build) any { return &b.vhost.HDS.Unused.Path },
-		},
+		}.idle(fromMemory),
 	},
 }

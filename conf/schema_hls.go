@@ -17,6 +17,12 @@ const (
 	notifyBytesMax     = 1 << 30
 )
 
+// Why directives of SRS mean nothing here.
+const (
+	removed     = "it was removed from SRS"
+	asPublished = "codecs and times are those of the stream"
+)
+
 var hlsSpec = spec{
 	name: "hls", kind: kindBlock, done: true, help: "Apple HLS",
 	rows: []spec{
@@ -92,15 +98,15 @@ var hlsSpec = spec{
 			help:  "seconds of a part",
 			field: func(b *build) any { return &b.vhost.HLS.PartMs },
 		},
-		hlsText("hls_storage", "", "accepted, no effect", func(h *HLS) *string { return &h.Unused.Storage }, nil),
-		hlsText("hls_mount", "", "accepted, no effect", func(h *HLS) *string { return &h.Unused.Mount }, nil),
-		hlsText("hls_acodec", "aac", "accepted, no effect", func(h *HLS) *string { return &h.Unused.ACodec }, nil),
-		hlsText("hls_vcodec", "h264", "accepted, no effect", func(h *HLS) *string { return &h.Unused.VCodec }, nil),
-		{
-			name: "hls_nb_notify", kind: kindWhole, def: "64", max: notifyBytesMax, done: true, help: "accepted, no effect",
+		hlsText("hls_storage", "", "", func(h *HLS) *string { return &h.Unused.Storage }, nil).idle(removed),
+		hlsText("hls_mount", "", "", func(h *HLS) *string { return &h.Unused.Mount }, nil).idle(removed),
+		hlsText("hls_acodec", "aac", "", func(h *HLS) *string { return &h.Unused.ACodec }, nil).idle(asPublished),
+		hlsText("hls_vcodec", "h264", "", func(h *HLS) *string { return &h.Unused.VCodec }, nil).idle(asPublished),
+		spec{
+			name: "hls_nb_notify", kind: kindWhole, def: "64", max: notifyBytesMax,
 			field: func(b *build) any { return &b.vhost.HLS.Unused.NotifyBytes },
-		},
-		hlsBool("hls_dts_directly", "on", "accepted, no effect", func(h *HLS) *bool { return &h.Unused.DTSDirectly }),
+		}.idle("there is no on_hls_notify"),
+		hlsBool("hls_dts_directly", "on", "", func(h *HLS) *bool { return &h.Unused.DTSDirectly }).idle(asPublished),
 		hlsBool("hls_recover", "on", "accepted, no effect", func(h *HLS) *bool { return &h.Unused.Recover }),
 	},
 }

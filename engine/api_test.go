@@ -169,6 +169,12 @@ func TestAPI(t *testing.T) {
 	if v := c.get("/api/v1/versions")["data"].(map[string]any); v["major"] != 1.0 || v["revision"] != 3.0 {
 		t.Errorf("version %v", v)
 	}
+	features := c.get("/api/v1/features")["data"].(map[string]any)["features"].(map[string]any)
+	for _, name := range []string{"hls", "hds", "dvr", "api", "httpd"} {
+		if features[name] != true {
+			t.Errorf("feature %s: %v", name, features[name])
+		}
+	}
 	var streams []map[string]any
 	eventually(t, "two streams, and the frames", func() bool {
 		streams = items(c.get("/api/v1/streams"), "streams")

@@ -62,7 +62,7 @@ func (s *Server) features(w http.ResponseWriter, _ *web.Request, _ string) {
 	}{
 		Build: s.version, Build2: runtime.Version() + " " + runtime.GOOS + "/" + runtime.GOARCH,
 		Features: map[string]bool{
-			"ssl": true, "hls": true, "hds": false, "callback": false, "api": true, "httpd": true, "dvr": true,
+			"ssl": true, "hls": true, "hds": true, "callback": false, "api": true, "httpd": true, "dvr": true,
 			"transcode": false, "ingest": false, "stat": true, "caster": false, "complex_send": true,
 			"tcp_nodelay": true, "so_sendbuf": true, "mr": true,
 		},

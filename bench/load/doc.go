@@ -16,6 +16,9 @@
 // core of any server. A sample goes on parsing, and finds in each video frame when
 // it was sent (package media), and its number.
 //
+// [RunHLS] does the same with players of HLS, which ask a few times per second: each of them is a
+// goroutine.
+//
 // A [Floor] is the other side, for comparison: a server that sends the same amount and
 // does nothing else.
 //

@@ -105,6 +105,13 @@ type stormCmd struct {
 	Within time.Duration `default:"1s" help:"They reconnect within so long after the cut (${default})."`
 }
 
+type hlsCmd struct {
+	URLs    []string `arg:"" name:"url" help:"http://HOST/APP/STREAM.m3u8; they share the players."`
+	Players int      `short:"n" default:"100" placeholder:"N" help:"Players (${default})."`
+	Streams int      `short:"s" placeholder:"N" help:"Streams per URL, numbered from 0 as %d or at the end."`
+	common
+}
+
 var errFlags = errors.New("bad flags")
 
 // apply puts what all commands share into o.
@@ -163,6 +170,15 @@ func (c *playCmd) options(ctx context.Context) (o load.Options, flags *common, e
 	streams := max(c.Streams, 1)
 	o.PlayTargets, err = load.Targets(ctx, c.URLs, streams, streams > 1)
 	return o, &c.common, err
+}
+
+func (c *hlsCmd) options(ctx context.Context) (o load.Options, err error) {
+	o = load.Options{Name: hlsName, Players: c.Players}
+	streams := max(c.Streams, 1)
+	if o.PlayTargets, err = load.Targets(ctx, c.URLs, streams, streams > 1); err != nil {
+		return o, err
+	}
+	return o, c.apply(&o)
 }
 
 func (c *publishCmd) options(ctx context.Context) (o load.Options, flags *common, err error) {

@@ -15,6 +15,18 @@ Examples:
 }
 
 // Help implements kong.HelpProvider.
+func (*hlsCmd) Help() string {
+	return `Players do what hls.js does, but for showing it: they load the playlist once per target duration, or where
+the server offers it by blocking reload, and each segment or part once, over one connection that is kept. One
+begins three target durations (PART-HOLD-BACK with parts) before the end. It stands still, and "stalls" counts it,
+when what it has loaded is shown before the next segment or part has come.
+
+Examples:
+  srsbench hls http://127.0.0.1:8080/live/livestream.m3u8 -n 2000 --pid $(pidof srsd)
+  srsbench hls http://127.0.0.1:8080/live/s.m3u8 -s 10 -n 500 -d 1m                  # s0.m3u8 to s9.m3u8`
+}
+
+// Help implements kong.HelpProvider.
 func (*publishCmd) Help() string {
 	return `Without -f a valid H.264 and AAC stream is generated: any player shows it.
 

@@ -21,7 +21,7 @@ import (
 var errColumns = errors.New("csv: the file has other columns; give a new file")
 
 // writeMachine writes the result where --json and --csv say.
-func writeMachine(r *load.Result, flags *common, stdout io.Writer) error {
+func writeMachine(r any, flags *common, stdout io.Writer) error {
 	switch flags.JSON {
 	case "":
 	case toStdout:
@@ -47,7 +47,7 @@ func writeMachine(r *load.Result, flags *common, stdout io.Writer) error {
 	}
 }
 
-func writeJSON(w io.Writer, r *load.Result) error {
+func writeJSON(w io.Writer, r any) error {
 	e := json.NewEncoder(w)
 	e.SetIndent("", "  ")
 	e.SetEscapeHTML(false)
@@ -55,7 +55,7 @@ func writeJSON(w io.Writer, r *load.Result) error {
 }
 
 // appendCSV adds a line to a file, and the names of the columns if it is new.
-func appendCSV(name string, r *load.Result) error {
+func appendCSV(name string, r any) error {
 	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o644)
 	if err != nil {
 		return err
@@ -72,7 +72,7 @@ func appendCSV(name string, r *load.Result) error {
 	return errors.Join(err, f.Close())
 }
 
-func writeCSV(w io.Writer, r *load.Result, header bool) error {
+func writeCSV(w io.Writer, r any, header bool) error {
 	out := csv.NewWriter(w)
 	if header {
 		if err := out.Write(columns(r)); err != nil {
@@ -80,7 +80,7 @@ func writeCSV(w io.Writer, r *load.Result, header bool) error {
 		}
 	}
 	values := make([]string, 0, 64)
-	walk(reflect.ValueOf(*r), "", func(_ string, v reflect.Value) { values = append(values, cell(v)) })
+	walk(reflect.Indirect(reflect.ValueOf(r)), "", func(_ string, v reflect.Value) { values = append(values, cell(v)) })
 	if err := out.Write(values); err != nil {
 		return err
 	}
@@ -89,8 +89,8 @@ func writeCSV(w io.Writer, r *load.Result, header bool) error {
 }
 
 // columns are the names of JSON, those inside of others with a dot: "players.lost".
-func columns(r *load.Result) (names []string) {
-	walk(reflect.ValueOf(*r), "", func(name string, _ reflect.Value) { names = append(names, name) })
+func columns(r any) (names []string) {
+	walk(reflect.Indirect(reflect.ValueOf(r)), "", func(name string, _ reflect.Value) { names = append(names, name) })
 	return names
 }
 

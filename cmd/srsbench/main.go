@@ -35,6 +35,7 @@ const (
 // commands are the subcommands.
 type commands struct {
 	Play    playCmd    `cmd:"" help:"Play streams that are there: RTMP or HTTP-FLV."`
+	HLS     hlsCmd     `cmd:"" name:"hls" help:"Play streams over HLS: playlists, segments, parts."`
 	Publish publishCmd `cmd:"" help:"Publish streams, generated or from a file, in real time."`
 	Mixed   mixedCmd   `cmd:"" help:"Publish streams and play them: one command measures a server, latency included."`
 	Churn   churnCmd   `cmd:"" help:"Players leave and join all the time: how long until the first picture?"`
@@ -57,16 +58,16 @@ func (c *commands) selected(name string) command {
 	}[name]
 }
 
-const description = `Load test for RTMP and HTTP-FLV servers.
+const description = `Load test for RTMP, HTTP-FLV and HLS servers.
 
   srsbench mixed rtmp://127.0.0.1/live/s -n 1000 --pid $(pidof srsd)
 
 publishes one stream of 1 Mbit/s, plays it 1,000 times, and prints bit rates, latency, the time to the first
 picture, and what the server cost. "srsbench COMMAND --help" has examples. Long flags may have one dash or two.
 
-Exit code: 0 good; 1 connections were lost, starved or without a picture, or a soak's server has kept open files;
-2 command line, or a limit of this machine; 3 the server cannot be reached; 130 interrupted (the summary so far
-is printed).`
+Exit code: 0 good; 1 connections were lost, starved or without a picture, requests failed, HLS players stood still,
+or a soak's server has kept open files; 2 command line, or a limit of this machine; 3 the server cannot be reached;
+130 interrupted (the summary so far is printed).`
 
 func main() {
 	os.Exit(run(context.Background(), os.Args[1:], os.Stdout, os.Stderr))
@@ -96,6 +97,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 
 	if parsed.Selected().Name == floorName {
 		return c.Floor.run(ctx, stdout, stderr)
+	}
+	if parsed.Selected().Name == hlsName {
+		return c.HLS.run(ctx, stdout, stderr)
 	}
 	o, flags, err := c.selected(parsed.Selected().Name).options(ctx)
 	if err == nil {
@@ -132,6 +136,11 @@ func measure(ctx context.Context, o load.Options, flags *common, stdout, stderr 
 		return exitUsage
 	}
 	summarize(human, result)
+	return conclude(err, result.Interrupted, result.Failed(), result, flags, stdout, stderr)
+}
+
+// conclude writes the result for machines and returns the exit code.
+func conclude(err error, interrupted, failed bool, result any, flags *common, stdout, stderr io.Writer) int {
 	if werr := writeMachine(result, flags, stdout); werr != nil {
 		say(stderr, "srsbench: %v\n", werr)
 		return exitUsage
@@ -141,9 +150,9 @@ func measure(ctx context.Context, o load.Options, flags *common, stdout, stderr 
 		return exitUnreachable
 	}
 	switch {
-	case result.Interrupted:
+	case interrupted:
 		return exitInterrupted
-	case result.Failed():
+	case failed:
 		return exitLost
 	default:
 		return exitOK

@@ -184,6 +184,8 @@ func TestUsageErrors(t *testing.T) {
 		{[]string{"mixed", url, "-p", "2", "-s", "3"}, "--streams 3"},
 		{[]string{"mixed", "http://127.0.0.1/live/s.flv"}, "--publish-url"},
 		{[]string{"churn", url, "--churn", "0"}, "joins per second"},
+		{[]string{"hls", url}, "STREAM.m3u8"},
+		{[]string{"hls", "http://127.0.0.1:1/live/s.flv"}, "STREAM.m3u8"},
 		{[]string{"soak", url, "-p", "2"}, "--pid"},
 		{[]string{"soak", url, "-pid", "1"}, "one stays"},
 		{[]string{"soak", url, "-p", "2", "-pid", "1", "--slow", "101"}, "slow players"},
@@ -273,6 +275,9 @@ func TestHelp(t *testing.T) {
 		if code != exitOK || !strings.Contains(stdout, "srsbench "+name+" rtmp://") {
 			t.Errorf("%s: no example\n%s", name, stdout)
 		}
+	}
+	if code, stdout, _ := bench(t, "hls", "--help"); code != exitOK || !strings.Contains(stdout, "srsbench hls http://") {
+		t.Errorf("hls: no example\n%s", stdout)
 	}
 	if code, stdout, _ := bench(t); code != exitOK || !strings.Contains(stdout, "Exit code") {
 		t.Errorf("exit code %d\n%s", code, stdout)

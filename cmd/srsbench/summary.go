@@ -28,14 +28,19 @@ func summarize(w io.Writer, r *load.Result) {
 			p.Publishing, p.Wanted, p.Lost, p.IngressMbps, p.BehindMsMax)
 	}
 	costSummary(w, r)
-	for i, p := range r.Problems {
+	problems(w, r.Problems, r.Warnings)
+}
+
+// problems prints why connections were lost or requests failed, and what may have spoiled the result.
+func problems(w io.Writer, all []load.Problem, warnings []string) {
+	for i, p := range all {
 		if i == problemsShown {
-			say(w, "lost           %d other causes, see --json\n", len(r.Problems)-i)
+			say(w, "lost           %d other causes, see --json\n", len(all)-i)
 			break
 		}
 		say(w, "lost           %d x %s\n", p.Count, p.Cause)
 	}
-	for _, text := range r.Warnings {
+	for _, text := range warnings {
 		say(w, "warning        %s\n", text)
 	}
 }
@@ -71,24 +76,38 @@ func playersSummary(w io.Writer, r *load.Result) {
 }
 
 func costSummary(w io.Writer, r *load.Result) {
-	if s := &r.Server; s.RSSAfterMB > 0 {
-		per := "player"
-		if r.Players.Wanted == 0 {
-			per = "publisher"
-		}
-		say(w, "server         %.3f of a core (%.4f per 1,000 %ss); RSS %.1f MB before, %.1f MB after, %.1f KB per %s\n",
-			s.CPU, s.CPUPerThousand, per, s.RSSBeforeMB, s.RSSAfterMB, s.RSSPerPlayerKB, per)
+	per := "player"
+	if r.Players.Wanted == 0 {
+		per = "publisher"
 	}
+	cost(w, &r.Server, per)
 	if h := &r.Held; h.FilesBefore > 0 {
 		say(w, "held           RSS %.1f MB, growing by %.1f KB per minute (%d looks); when all had left: RSS %.1f MB, "+
 			"%d files (%d before), %d threads (%d before)\n",
 			r.Server.RSSAfterMB, h.RSSSlopeKB, h.Looks, h.RSSAfterMB, h.FilesAfter, h.FilesBefore,
 			h.ThreadsAfter, h.ThreadsBefore)
 	}
-	if r.MeasuredS > 0 {
-		say(w, "client         %.3f of a core, %d thread(s); RSS %.1f MB; longest turn %.0f ms\n",
-			r.Client.CPU, r.Client.Threads, r.Client.RSSMB, r.Client.TurnMsMax)
+	clientCost(w, &r.Client)
+}
+
+// cost prints what the server's processes cost, if it is known.
+func cost(w io.Writer, s *load.Server, per string) {
+	if s.RSSAfterMB > 0 {
+		say(w, "server         %.3f of a core (%.4f per 1,000 %ss); RSS %.1f MB before, %.1f MB after, %.1f KB per %s\n",
+			s.CPU, s.CPUPerThousand, per, s.RSSBeforeMB, s.RSSAfterMB, s.RSSPerPlayerKB, per)
 	}
+}
+
+// clientCost prints what the test itself cost, if it came to measuring.
+func clientCost(w io.Writer, c *load.Client) {
+	if c.RSSMB == 0 {
+		return
+	}
+	say(w, "client         %.3f of a core, %d thread(s); RSS %.1f MB", c.CPU, c.Threads, c.RSSMB)
+	if c.TurnMsMax > 0 {
+		say(w, "; longest turn %.0f ms", c.TurnMsMax)
+	}
+	say(w, "\n")
 }
 
 // percentiles prints a distribution in milliseconds, if there is one.

@@ -20,6 +20,12 @@ const (
 // lastFrame is how long a frame is shown that none follows, if no other frame tells.
 const lastFrame = 40 * time.Millisecond
 
+// What a fragment has beside payload at most: its boxes, with two tracks, and what trun says of a sample.
+const (
+	boxBytes    = 256
+	sampleBytes = 16
+)
+
 // Init returns the initialization segment of tracks (ftyp and moov): at most one of each kind.
 func Init(tracks ...*Track) (file []byte, err error) {
 	var init fmp4.Init
@@ -149,6 +155,7 @@ func (g *Fragmenter) Ready() time.Duration {
 func (g *Fragmenter) Cut() (f Fragment, err error) {
 	part := fmp4.Part{SequenceNumber: g.sequence}
 	f.Key = true
+	payload := 0
 	for i := range g.runs {
 		r := &g.runs[i]
 		if len(r.samples) == 0 {
@@ -158,6 +165,9 @@ func (g *Fragmenter) Cut() (f Fragment, err error) {
 			f.Start, f.Duration, f.Key = r.track.Time(r.base), r.track.Time(r.end-r.base), !r.samples[0].IsNonSyncSample
 		}
 		f.Frames += len(r.samples)
+		for _, s := range r.samples {
+			payload += len(s.Payload)
+		}
 		part.Tracks = append(part.Tracks, &fmp4.PartTrack{ID: i + 1, BaseTime: uint64(r.base), Samples: r.samples})
 		r.samples = nil
 	}
@@ -171,7 +181,9 @@ func (g *Fragmenter) Cut() (f Fragment, err error) {
 		}
 	}
 	g.sequence++
+	// Fragments are kept for long: none is to have more memory than it needs.
 	var b seekablebuffer.Buffer
+	b.Grow(payload + boxBytes + sampleBytes*f.Frames)
 	if err := guard(func() error { return part.Marshal(&b) }); err != nil {
 		return Fragment{}, fmt.Errorf("cmaf: fragment: %w", err)
 	}

@@ -381,3 +381,26 @@ func TestBytes(t *testing.T) {
 		t.Errorf("%d bytes are held in %d fragments", held, len(m.list))
 	}
 }
+
+// Fragments have no room that is not used.
+func TestHeldBytes(t *testing.T) {
+	h := newHouse(t, "10")
+	if err := h.m.Begin(); err != nil {
+		t.Fatal(err)
+	}
+	body := append([]byte{0x12, 0}, make([]byte, 19_000)...)
+	for i := range int64(200) { // the frames of a second vary in size
+		message := sink.Message{Track: stream.Video, Key: i%10 == 0, TimeMs: i * 100, Payload: body[:1000+i*90]}
+		if err := h.m.Write(&message); err != nil {
+			t.Fatal(err)
+		}
+	}
+	held, used := 0, 0
+	m, _ := h.m.(*muxer)
+	for _, f := range m.list {
+		held, used = held+cap(f.data), used+len(f.data)
+	}
+	if len(m.list) < 10 || held > used+used/16 {
+		t.Errorf("%d fragments of %d bytes take %d", len(m.list), used, held)
+	}
+}

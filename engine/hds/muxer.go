@@ -9,6 +9,7 @@ import (
 	"srsd/conf"
 	"srsd/engine/sink"
 	"srsd/engine/stream"
+	"srsd/engine/web"
 	"srsd/proto/av"
 	"srsd/proto/flv"
 )
@@ -160,6 +161,7 @@ func (m *muxer) tag(message *sink.Message, at int64) {
 func (m *muxer) cut(at int64) {
 	m.open = false
 	binary.BigEndian.PutUint32(m.buffer, uint32(len(m.buffer)))
+	m.buffer = web.Fit(m.buffer)
 	m.count++
 	m.list = append(m.list, fragment{
 		number: m.count, startMs: uint32(m.startMs), lengthMs: uint32(max(at-m.startMs, 1)), data: m.buffer,

@@ -8,6 +8,7 @@ import (
 
 	"srsd/engine/cmaf"
 	"srsd/engine/tsmux"
+	"srsd/engine/web"
 )
 
 // container makes the bytes of segments.
@@ -59,7 +60,7 @@ func (t *transport) part(*cmaf.Frame, time.Duration) (f cmaf.Fragment, ok bool, 
 func (t *transport) close(*cmaf.Frame) (segment []byte, rest cmaf.Fragment, err error) {
 	err = t.w.Flush()
 	t.last = t.b.Len()
-	return t.b.Bytes(), rest, err
+	return web.Fit(t.b.Bytes()), rest, err
 }
 
 func (t *transport) bytes() int { return t.b.Len() }
@@ -67,13 +68,14 @@ func (t *transport) bytes() int { return t.b.Len() }
 // fragmented is MP4.
 type fragmented struct {
 	g    cmaf.Fragmenter
-	done []byte        // parts of this segment
+	done [][]byte      // parts of this segment
+	size int           // bytes of them
 	last time.Duration // where the last video frame began, or the last of any
 	step time.Duration // between the last two
 }
 
 func (m *fragmented) open() error {
-	m.done = nil
+	m.done, m.size = nil, 0
 	return nil
 }
 
@@ -91,7 +93,8 @@ func (m *fragmented) part(f *cmaf.Frame, target time.Duration) (part cmaf.Fragme
 		return part, false, nil
 	}
 	part, err = m.g.Cut()
-	m.done = append(m.done, part.Data...)
+	m.done = append(m.done, part.Data)
+	m.size += len(part.Data)
 	return part, err == nil, err
 }
 
@@ -101,8 +104,14 @@ func (m *fragmented) close(f *cmaf.Frame) (segment []byte, rest cmaf.Fragment, e
 	} else {
 		m.g.Flush()
 	}
-	rest, err = m.g.Cut()
-	return append(m.done, rest.Data...), rest, err
+	if rest, err = m.g.Cut(); len(m.done) == 0 {
+		return rest.Data, rest, err
+	}
+	segment = make([]byte, 0, m.size+len(rest.Data))
+	for _, part := range m.done {
+		segment = append(segment, part...)
+	}
+	return append(segment, rest.Data...), rest, err
 }
 
-func (m *fragmented) bytes() int { return len(m.done) + m.g.Bytes() }
+func (m *fragmented) bytes() int { return m.size + m.g.Bytes() }

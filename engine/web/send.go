@@ -37,6 +37,15 @@ func Send(w http.ResponseWriter, r *Request, kind string, data []byte) {
 	http.ServeContent(w, r.Request, "", time.Time{}, bytes.NewReader(data))
 }
 
+// Fit returns data that is to be kept for long, in memory of its size if it had much more.
+func Fit(data []byte) []byte {
+	const spare = 32 // a part of the size that may be left over
+	if cap(data)-len(data) <= len(data)/spare {
+		return data
+	}
+	return append(make([]byte, 0, len(data)), data...)
+}
+
 // Cache lets caches keep an answer, in milliseconds; 0 = they have to ask each time.
 func Cache(w http.ResponseWriter, forMs int64) {
 	value := "no-cache"

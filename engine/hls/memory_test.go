@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: MIT
+
+package hls
+
+import (
+	"slices"
+	"testing"
+	"unsafe"
+
+	"srsd/engine/cmaf/cmaftest"
+	"srsd/engine/stream"
+)
+
+// heavy returns a stream of 6 s whose pictures have a filler NAL unit of so many bytes more.
+func heavy(t testing.TB, rounds, bytes int) (all []stream.Message, payload int) {
+	t.Helper()
+	filler := append([]byte{0, byte(bytes >> 16), byte(bytes >> 8), byte(bytes), 12}, make([]byte, bytes-1)...)
+	all = long(t, cmaftest.H264AAC, rounds)
+	for i := range all {
+		if m := &all[i]; m.Track == stream.Video && !m.Header {
+			m.Payload = slices.Concat(m.Payload, filler)
+		}
+		payload += len(all[i].Payload)
+	}
+	return all, payload
+}
+
+// held is how much memory what can be asked for takes: what is shared counts once.
+func (h *house) held() (bytes int) {
+	h.s.mu.RLock()
+	defer h.s.mu.RUnlock()
+	var spans [][2]uintptr
+	for _, r := range h.s.files {
+		if cap(r.data) > 0 {
+			at := uintptr(unsafe.Pointer(unsafe.SliceData(r.data)))
+			spans = append(spans, [2]uintptr{at, at + uintptr(cap(r.data))})
+		}
+	}
+	slices.SortFunc(spans, func(a, b [2]uintptr) int { return int(int64(a[0]) - int64(b[0])) })
+	end := uintptr(0)
+	for _, s := range spans {
+		if s[1] > end {
+			bytes += int(s[1] - max(s[0], end))
+			end = s[1]
+		}
+	}
+	return bytes
+}
+
+// What a stream holds is what was published within twice the window (RFC 8216 §6.2.2), a target duration
+// and a segment: there is no second copy and no room that is not used.
+func TestHeldBytes(t *testing.T) {
+	const rounds, window, target, segment = 6, 8, 1, 1
+	for _, tc := range []struct {
+		name, form string
+		overhead   float64 // of the container, and of memory that comes in steps
+	}{
+		{"MPEG-TS", "hls_use_fmp4 off", 1.07}, {"MP4", "hls_use_fmp4 on", 1.05}, {"parts", "low_latency on", 1.05},
+	} {
+		h := newHouse(t, tc.form, "hls_window 8")
+		messages, payload := heavy(t, rounds, 20_000)
+		h.begin()
+		h.write(messages)
+		rate := float64(payload) / (rounds * 6)
+		seconds := float64(h.held()) / rate
+		if most := tc.overhead * (2*window + target + 2*segment); seconds > most || seconds < 2*window {
+			t.Errorf("%s: what %.1f s of the stream took is held, expected are %d to %.1f", tc.name, seconds, 2*window, most)
+		}
+	}
+}

@@ -212,6 +212,15 @@ func TestAPI(t *testing.T) {
 	if got := c.get("/api/v1/clients/" + waits["id"].(string)); got["client"].(map[string]any)["publish"] != false {
 		t.Errorf("one client: %v", got)
 	}
+	for url, want := range map[string]float64{
+		"/live/cam": 1, "/live/ca": 0, "/live/camera": 0, "": 0, "%2Flive%2Fwaiting": 1,
+	} {
+		got := c.get("/api/v1/streams?url=" + url)
+		if list := items(got, "streams"); got["total"] != want || len(list) != int(want) ||
+			len(list) == 1 && !strings.HasSuffix(url, list[0]["name"].(string)) {
+			t.Errorf("?url=%s: %v", url, got)
+		}
+	}
 	for path, want := range map[string]float64{
 		"/api/v1/vhosts/vid-none000": 2014, "/api/v1/streams/vid-none000": 2048, "/api/v1/clients/nobody00": 2049,
 		"/api/v1/raw": 1061,

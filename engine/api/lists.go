@@ -85,12 +85,16 @@ func (s *Server) streams(w http.ResponseWriter, r *web.Request, id string) {
 	}
 	convert := func(from *snapshot.Stream) stream { return s.streamOf(shot, from) }
 	if id == "" {
-		from, to := page(r, len(shot.Streams))
+		all := shot.Streams
+		if q := r.URL.Query(); q.Has("url") {
+			all = shot.ByURL(q.Get("url"))
+		}
+		from, to := page(r, len(all))
 		send(w, struct {
 			envelope
 			Streams []stream `json:"streams"`
 			Total   int      `json:"total"`
-		}{s.envelope(), list(shot.Streams, from, to, convert), len(shot.Streams)})
+		}{s.envelope(), list(all, from, to, convert), len(all)})
 		return
 	}
 	one := find(shot.Streams, func(one *snapshot.Stream) bool { return one.ID == id })

@@ -86,12 +86,7 @@ func (m *machine) shares(t, before *times) {
 
 // memory reads /proc/meminfo and the process's resident size.
 func (m *machine) memory() {
-	kb := map[string]float64{}
-	for _, f := range fields("/proc/meminfo") {
-		if len(f) > 1 {
-			kb[strings.TrimSuffix(f[0], ":")] = float(f[1])
-		}
-	}
+	kb := memoryKB()
 	total, swap := kb["MemTotal"], kb["SwapTotal"]
 	m.system.MemRAMKbyte, m.system.MemSwapKbyte = int64(total), int64(swap)
 	if swap > 0 {
@@ -104,6 +99,17 @@ func (m *machine) memory() {
 		m.system.MemRAMPercent = (total - kb["MemAvailable"]) / total
 		m.self.MemPercent = float64(m.self.MemKbyte) / total
 	}
+}
+
+// memoryKB reads /proc/meminfo.
+func memoryKB() map[string]float64 {
+	kb := map[string]float64{}
+	for _, f := range fields("/proc/meminfo") {
+		if len(f) > 1 {
+			kb[strings.TrimSuffix(f[0], ":")] = float(f[1])
+		}
+	}
+	return kb
 }
 
 func (m *machine) load() {

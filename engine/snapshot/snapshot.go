@@ -62,6 +62,15 @@ func (s *Snapshot) Client(id string) *Client {
 	return nil
 }
 
+// ByURL returns the part of Streams that has the stream of that URL: one, or none.
+func (s *Snapshot) ByURL(url string) []Stream {
+	i, ok := slices.BinarySearchFunc(s.Streams, url, func(s Stream, url string) int { return cmp.Compare(s.URL, url) })
+	if !ok {
+		return nil
+	}
+	return s.Streams[i : i+1]
+}
+
 // Age returns how long c has been there.
 func (s *Snapshot) Age(c *Client) time.Duration {
 	return time.Duration(s.AtMs-c.OpenedMs) * time.Millisecond

@@ -24,14 +24,9 @@ export function streams(start, count) { return getJSON(`/api/v1/streams?start=${
 // stream returns one by its id, or null if it has gone.
 export async function stream(id) { return (await getJSON(`/api/v1/streams/${encodeURIComponent(id)}`)).stream ?? null; }
 
-// findStream looks for a stream by its URL as the API has it.
+// findStream looks for a stream by its URL as the API has it; null if it is not there.
 export async function findStream(url) {
-  const step = 1000;
-  for (let start = 0; ; start += step) {
-    const page = await streams(start, step);
-    const found = page.streams.find((s) => s.url === url);
-    if (found || start + step >= page.total) return found ?? null;
-  }
+  return (await getJSON('/api/v1/streams?url=' + encodeURIComponent(url))).streams[0] ?? null;
 }
 
 function withVhost(v) { return v ? `?vhost=${encodeURIComponent(v)}` : ''; }

@@ -3,9 +3,11 @@
 package hls
 
 import (
+	"runtime"
 	"slices"
 	"testing"
 	"unsafe"
+	"weak"
 
 	"srsd/engine/cmaf/cmaftest"
 	"srsd/engine/stream"
@@ -50,7 +52,7 @@ func (h *house) held() (bytes int) {
 // What a stream holds is what was published within twice the window (RFC 8216 §6.2.2), a target duration
 // and a segment: there is no second copy and no room that is not used.
 func TestHeldBytes(t *testing.T) {
-	const rounds, window, target, segment = 6, 8, 1, 1
+	const rounds, window, target, length = 6, 8, 1, 1
 	for _, tc := range []struct {
 		name, form string
 		overhead   float64 // of the container, and of memory that comes in steps
@@ -60,11 +62,28 @@ func TestHeldBytes(t *testing.T) {
 		h := newHouse(t, tc.form, "hls_window 8")
 		messages, payload := heavy(t, rounds, 20_000)
 		h.begin()
-		h.write(messages)
+		m, _ := h.m.(*muxer)
+		seen := map[weak.Pointer[segment]]bool{}
+		for i := range messages {
+			h.write(messages[i : i+1])
+			for _, s := range m.listed.segments {
+				seen[weak.Make(s)] = true
+			}
+		}
 		rate := float64(payload) / (rounds * 6)
 		seconds := float64(h.held()) / rate
-		if most := tc.overhead * (2*window + target + 2*segment); seconds > most || seconds < 2*window {
+		if most := tc.overhead * (2*window + target + 2*length); seconds > most || seconds < 2*window {
 			t.Errorf("%s: what %.1f s of the stream took is held, expected are %d to %.1f", tc.name, seconds, 2*window, most)
+		}
+		runtime.GC()
+		alive := 0
+		for s := range seen {
+			if s.Value() != nil {
+				alive++
+			}
+		}
+		if n := len(m.listed.segments) + len(m.retired); alive != n || len(seen) < 2*n-n/2 {
+			t.Errorf("%s: %d of %d segments are in memory, %d can be asked for", tc.name, alive, len(seen), n)
 		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"go.uber.org/zap"
@@ -103,7 +104,7 @@ func (m *muxer) trim(now time.Time) (err error) {
 	l := &m.listed
 	for m.tooLong(window) {
 		s := l.segments[0]
-		l.segments = l.segments[1:]
+		l.segments = slices.Delete(l.segments, 0, 1)
 		l.sequence = s.seq + 1
 		if s.discontinuity {
 			l.discontinuity++
@@ -117,7 +118,7 @@ func (m *muxer) trim(now time.Time) (err error) {
 	m.dropParts()
 	for len(m.retired) > 0 && (now.Sub(m.retired[0].retired) > window+m.target() || m.bytes > memoryBytesMax) {
 		err = errors.Join(err, m.forget(m.retired[0], m.c.Cleanup))
-		m.retired = m.retired[1:]
+		m.retired = slices.Delete(m.retired, 0, 1) // [1:] would hold on to it
 	}
 	return err
 }

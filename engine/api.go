@@ -29,7 +29,10 @@ func (e *Engine) newAPI() (err error) {
 		return nil
 	}
 	board := snapshot.New(e.opts.Config, e.loop.survey)
-	e.api = api.New(e.opts.Config, e.opts.Version, board, e.loop.kickClient)
+	if e.hls != nil {
+		board.Beside = e.hlsClients
+	}
+	e.api = api.New(e.opts.Config, e.opts.Version, board, e.kickClient)
 	if c.Shared {
 		return nil
 	}
@@ -43,7 +46,26 @@ func (l *loop) survey(done func(*snapshot.Survey)) error {
 	return l.post(func() { l.core.Survey(done) })
 }
 
+// hlsClients are the players of HLS that have a session, as clients: they have no connection on the loop.
+func (e *Engine) hlsClients(atMs int64) (clients []snapshot.Client) {
+	for _, v := range e.hls.Viewers() {
+		clients = append(clients, snapshot.Client{
+			ID: v.ID, Role: snapshot.RolePlayHLS, Addr: v.Addr, Vhost: v.Of.Vhost, Stream: v.Of.String(),
+			OpenedMs: atMs - v.Age.Milliseconds(), Sent: v.Sent,
+		})
+	}
+	return clients
+}
+
 // kickClient ends a client by its id, from any goroutine. It returns false if there is none.
+func (e *Engine) kickClient(ctx context.Context, id string) (bool, error) {
+	if e.hls != nil && e.hls.Kick(id) {
+		return true, nil
+	}
+	return e.loop.kickClient(ctx, id)
+}
+
+// kickClient ends a client of the loop's.
 func (l *loop) kickClient(ctx context.Context, id string) (bool, error) {
 	found := make(chan bool, 1)
 	err := l.post(func() {

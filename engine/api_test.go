@@ -481,3 +481,60 @@ func TestHTTPCrowdBesideRTMP(t *testing.T) {
 		api.get("/api/v1/streams")
 	}
 }
+
+// Players of HLS are clients by their sessions, and can be ended.
+func TestAPICountsHLS(t *testing.T) {
+	opts, p := options(t, "http_server { enabled on; } http_api { enabled on; listen 8080; }",
+		"hls { enabled on; hls_fragment 1; hls_window 10; }")
+	opts.Config.HTTPServer.Listen, opts.Config.HTTPAPI.Listen = []string{"127.0.0.1:0"}, []string{"127.0.0.1:0"}
+	s := run(t, opts, p)
+	base := "http://" + s.e.HTTPAddrs()[0].String()
+	c := newAPIClient(t, base)
+	pub := s.dial().publish("cam")
+	pub.video(0, []byte(h264))
+	for i := range 5 {
+		pub.video(uint32(i*1000), []byte("\x17\x01\x00\x00\x00\x00\x00\x00\x05\x65\x88\x84\x00\x10"))
+	}
+	text := func(path string) (int, string) {
+		answer := get(t, http.MethodGet, base+path)
+		defer answer.Body.Close() //nolint:errcheck // opened for reading
+		b, err := io.ReadAll(answer.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return answer.StatusCode, string(b)
+	}
+	media := ""
+	eventually(t, "a master playlist", func() bool {
+		status, master := text("/live/cam.m3u8")
+		_, rest, _ := strings.Cut(master, "\n/live/cam.m3u8?hls_ctx=")
+		media = strings.TrimSpace(rest)
+		return status == http.StatusOK && media != ""
+	})
+	if status, _ := text("/live/cam.m3u8?hls_ctx=" + media); status != http.StatusOK {
+		t.Fatalf("the playlist of the session: %d", status)
+	}
+	var viewer map[string]any
+	eventually(t, "a client", func() bool {
+		viewer = one(items(c.get("/api/v1/clients"), "clients"), "type", "hls-play")
+		return viewer["id"] == media
+	})
+	cam := items(c.get("/api/v1/streams?url=/live/cam"), "streams")[0]
+	if viewer["stream"] != cam["id"] || viewer["ip"] != "127.0.0.1" || viewer["publish"] != false ||
+		viewer["send_bytes"].(float64) <= 0 || viewer["url"] != "/live/cam" || cam["clients"] != 2.0 {
+		t.Errorf("viewer %v of %v", viewer, cam)
+	}
+	if got := c.get("/api/v1/clients/" + media)["client"].(map[string]any); got["type"] != "hls-play" {
+		t.Errorf("one client: %v", got)
+	}
+	status, answer := c.do(http.MethodDelete, "/api/v1/clients/"+media)
+	if status != http.StatusOK || answer["code"] != 0.0 {
+		t.Fatalf("kick: %d %v", status, answer)
+	}
+	if status, _ := text("/live/cam.m3u8?hls_ctx=" + media); status != http.StatusNotFound {
+		t.Errorf("the session of a client that was kicked: %d", status)
+	}
+	if got := c.code(http.MethodDelete, "/api/v1/clients/"+media); got != 2049 {
+		t.Errorf("a second time: code %v", got)
+	}
+}

@@ -150,6 +150,7 @@ type client struct {
 var types = [...]string{
 	snapshot.RolePublish: "flash-publish", snapshot.RolePublishFMLE: "fmle-publish",
 	snapshot.RolePlay: "rtmp-play", snapshot.RolePlayFLV: "flv-play", snapshot.RolePlayWS: "ws-flv-play",
+	snapshot.RolePlayHLS: "hls-play",
 }
 
 func (s *Server) clientOf(shot *snapshot.Snapshot, c *snapshot.Client) client {

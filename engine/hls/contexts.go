@@ -5,8 +5,11 @@ package hls
 import (
 	"container/list"
 	"crypto/rand"
+	"net/netip"
 	"sync"
 	"time"
+
+	"srsd/engine/sink"
 )
 
 // contextsMax is how many sessions are known; the one that was idle for longest makes room.
@@ -24,15 +27,19 @@ type contexts struct {
 
 // viewer is one player's session.
 type viewer struct {
-	id     string
-	stream string
-	seen   time.Time
-	lives  time.Duration // without a request
+	id    string
+	owner *output
+	addr  netip.Addr
+	began time.Time
+	seen  time.Time
+	lives time.Duration // without a request
+	sent  int64         // bytes of playlists and segments
 }
 
 // begin returns the name of a new session.
-func (c *contexts) begin(stream string, lives time.Duration, now time.Time) string {
+func (c *contexts) begin(o *output, addr netip.Addr, now time.Time) string {
 	id := rand.Text()[:contextBytes]
+	lives := 2 * time.Duration(o.c.WindowMs) * time.Millisecond
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.byID == nil {
@@ -42,12 +49,12 @@ func (c *contexts) begin(stream string, lives time.Duration, now time.Time) stri
 	if len(c.byID) >= contextsMax {
 		c.end(c.idle.Back())
 	}
-	c.byID[id] = c.idle.PushFront(&viewer{id: id, stream: stream, seen: now, lives: lives})
+	c.byID[id] = c.idle.PushFront(&viewer{id: id, owner: o, addr: addr, began: now, seen: now, lives: lives})
 	return id
 }
 
-// alive says whether a session is one of the stream, and keeps it so.
-func (c *contexts) alive(id, stream string, now time.Time) bool {
+// alive says whether a session is one of the stream's, and keeps it so.
+func (c *contexts) alive(id string, o *output, now time.Time) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	e := c.byID[id]
@@ -55,7 +62,7 @@ func (c *contexts) alive(id, stream string, now time.Time) bool {
 		return false
 	}
 	one := e.Value.(*viewer)
-	if one.stream != stream {
+	if one.owner.id != o.id {
 		return false
 	}
 	if now.Sub(one.seen) > one.lives {
@@ -82,8 +89,41 @@ func (c *contexts) end(e *list.Element) {
 	c.idle.Remove(e)
 }
 
+// took notes that a session has been sent bytes.
+func (c *contexts) took(id string, bytes int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if e := c.byID[id]; e != nil {
+		e.Value.(*viewer).sent += int64(bytes)
+	}
+}
+
+// kick ends a session. It returns false if there is none.
+func (c *contexts) kick(id string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	e := c.byID[id]
+	if e != nil {
+		c.end(e)
+	}
+	return e != nil
+}
+
+// all returns the sessions that are alive.
+func (c *contexts) all(now time.Time) (list []Viewer) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.expire(now)
+	for e := c.idle.Front(); e != nil; e = e.Next() {
+		if one := e.Value.(*viewer); now.Sub(one.seen) <= one.lives {
+			list = append(list, Viewer{one.id, one.owner.id, one.addr, now.Sub(one.began), one.sent})
+		}
+	}
+	return list
+}
+
 // count returns how many sessions of a stream had a request within the last while.
-func (c *contexts) count(stream string, within time.Duration, now time.Time) (n int) {
+func (c *contexts) count(id sink.ID, within time.Duration, now time.Time) (n int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for e := c.idle.Front(); e != nil; e = e.Next() {
@@ -91,7 +131,7 @@ func (c *contexts) count(stream string, within time.Duration, now time.Time) (n 
 		if now.Sub(one.seen) > within {
 			break
 		}
-		if one.stream == stream {
+		if one.owner.id == id {
 			n++
 		}
 	}

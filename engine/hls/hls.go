@@ -11,6 +11,7 @@
 package hls
 
 import (
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -91,8 +92,24 @@ func (s *Server) Kind() sink.Kind {
 
 // Players is how many players of a stream there are, by their sessions (hls_ctx).
 func (s *Server) Players(id sink.ID) int {
-	return s.contexts.count(id.String(), 3*time.Duration(id.Vhost.HLS.FragmentMs)*time.Millisecond, s.now())
+	return s.contexts.count(id, 3*time.Duration(id.Vhost.HLS.FragmentMs)*time.Millisecond, s.now())
 }
+
+// Viewer is a player that has a session (hls_ctx).
+type Viewer struct {
+	ID   string
+	Of   sink.ID
+	Addr netip.Addr
+	Age  time.Duration
+	Sent int64 // bytes; without hls_ts_ctx those of playlists alone
+}
+
+// Viewers returns the players that have asked for something within twice hls_window. Those of vhosts
+// without hls_ctx are not known.
+func (s *Server) Viewers() []Viewer { return s.contexts.all(s.now()) }
+
+// Kick ends the session of that id: its URLs are no more. It returns false if there is none.
+func (s *Server) Kick(id string) bool { return s.contexts.kick(id) }
 
 // find returns the resource at a path, nil if there is none.
 func (s *Server) find(vhost, path string) *resource {

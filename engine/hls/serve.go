@@ -66,6 +66,9 @@ func (s *Server) file(w http.ResponseWriter, r *web.Request, f *resource) {
 	if f.kind == "application/octet-stream" {
 		w.Header()["Cache-Control"] = headerNoStore
 	}
+	if r.URL.RawQuery != "" && r.Method == http.MethodGet {
+		s.contexts.took(r.URL.Query().Get("hls_ctx"), len(f.data))
+	}
 	web.Send(w, r, f.kind, f.data)
 }
 
@@ -107,7 +110,7 @@ func (s *Server) playlist(w http.ResponseWriter, r *web.Request, o *output) {
 	}
 	q := r.URL.Query()
 	session := q.Get("hls_ctx")
-	if o.c.Ctx && session != "" && !s.contexts.alive(session, o.id.String(), s.now()) {
+	if o.c.Ctx && session != "" && !s.contexts.alive(session, o, s.now()) {
 		http.Error(w, "404 this session has ended: begin with the URL without hls_ctx", http.StatusNotFound)
 		return
 	}
@@ -125,12 +128,21 @@ func (s *Server) playlist(w http.ResponseWriter, r *web.Request, o *output) {
 		w.Header().Set("Retry-After", "1")
 		http.Error(w, "404 nothing to play yet", http.StatusNotFound)
 	case o.c.Ctx && session == "":
-		send(w, r, s.master(o, v, q))
+		send(w, r, s.master(r, o, v, q))
 	case v.isDelta && q.Get("_HLS_skip") != "":
-		send(w, r, v.delta.with(session))
+		s.answer(w, r, &v.delta, session)
 	default:
-		send(w, r, v.whole.with(session))
+		s.answer(w, r, &v.whole, session)
 	}
+}
+
+// answer sends a playlist to a player with a session, or without one.
+func (s *Server) answer(w http.ResponseWriter, r *web.Request, t *text, session string) {
+	body := t.with(session)
+	if session != "" {
+		s.contexts.took(session, len(body))
+	}
+	send(w, r, body)
 }
 
 // wanted is what of a playlist a player waits for.
@@ -191,9 +203,8 @@ func (s *Server) await(r *web.Request, o *output, want wanted) (v *view, problem
 }
 
 // master makes a master playlist with a new session.
-func (s *Server) master(o *output, v *view, q url.Values) []byte {
-	lives := 2 * time.Duration(o.c.WindowMs) * time.Millisecond
-	context := s.contexts.begin(o.id.String(), lives, s.now())
+func (s *Server) master(r *web.Request, o *output, v *view, q url.Values) []byte {
+	context := s.contexts.begin(o, r.Peer.Addr(), s.now())
 	target := "/" + escape(o.name)
 	if o.c.MasterRelative {
 		target = relative(o.name, o.name)

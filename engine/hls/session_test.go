@@ -7,11 +7,13 @@ import (
 	"crypto/cipher"
 	"encoding/hex"
 	"fmt"
+	"net/netip"
 	"regexp"
 	"strings"
 	"testing"
 	"time"
 
+	"srsd/conf"
 	"srsd/engine/cmaf/cmaftest"
 	"srsd/engine/sink"
 )
@@ -42,8 +44,20 @@ func TestSessions(t *testing.T) {
 	if n := h.s.Players(id); n != 1 {
 		t.Errorf("%d players", n)
 	}
+	sent := 0
+	for _, s := range p.segments {
+		sent += len(h.body("/live/" + s.url))
+	}
+	all := h.s.Viewers()
+	if len(all) != 1 || all[0].ID != found[2] || all[0].Of != id || all[0].Sent <= 2*int64(sent) || // with playlists
+		all[0].Sent > 2*int64(sent)+10_000 {
+		t.Errorf("viewers %+v, segments have %d bytes", all, sent)
+	}
 	h.base = h.base.Add(time.Minute)
 	h.wall = h.wall.Add(time.Minute)
+	if all := h.s.Viewers(); len(all) != 0 {
+		t.Errorf("viewers after a minute: %+v", all)
+	}
 	if w := h.get(found[1]); w.Code != 404 || h.s.Players(id) != 0 {
 		t.Errorf("a session that was silent for a minute: %d, %d players", w.Code, h.s.Players(id))
 	}
@@ -59,20 +73,22 @@ func TestSessions(t *testing.T) {
 func TestSessionsBounded(t *testing.T) {
 	var c contexts
 	now := time.Now()
-	first := c.begin("s", time.Hour, now)
-	second := c.begin("s", time.Hour, now)
+	o := &output{c: &conf.HLS{WindowMs: 30 * time.Minute.Milliseconds()}}
+	begin := func(at time.Time) string { return c.begin(o, netip.Addr{}, at) }
+	first := begin(now)
+	second := begin(now)
 	for range contextsMax - 2 {
-		c.begin("s", time.Hour, now)
+		begin(now)
 	}
-	if !c.alive(first, "s", now) {
+	if !c.alive(first, o, now) {
 		t.Fatal("the first one ended early")
 	}
-	c.begin("s", time.Hour, now)
-	lives := [2]bool{c.alive(first, "s", now), c.alive(second, "s", now)}
+	begin(now)
+	lives := [2]bool{c.alive(first, o, now), c.alive(second, o, now)}
 	if len(c.byID) != contextsMax || c.idle.Len() != contextsMax || lives != [2]bool{true, false} {
 		t.Errorf("%d sessions; the first and the second live: %v", len(c.byID), lives)
 	}
-	c.begin("s", time.Hour, now.Add(2*time.Hour))
+	begin(now.Add(2 * time.Hour))
 	if len(c.byID) != 1 {
 		t.Errorf("%d sessions after their time", len(c.byID))
 	}

@@ -42,7 +42,7 @@ func (s *summary) maybe(r *Reactor, nowMs int64) {
 	load := r.Hub.Load()
 	used, _ := r.Hub.Memory()
 	r.Env.Log.Info("", "summary",
-		zap.Int("connections", len(r.all)), zap.Int("streams", r.Hub.Streams()),
+		zap.Int("connections", len(r.all)), zap.Int("streams", r.Hub.Names()),
 		zap.Int("publishers", r.Env.Stats.Publishers), zap.Int("players", r.Hub.Players()),
 		zap.Int64("in_kbps", (in-s.in)*8/elapsed), zap.Int64("out_kbps", (out-s.out)*8/elapsed),
 		zap.Int64("merge_ms", load.MergeMs), zap.Int64("read_ms", load.ReadMs),

@@ -28,8 +28,11 @@ var ErrLate = errors.New("snapshot: the event loop does not answer")
 type Board struct {
 	config *conf.Config
 	// ask has done called with a survey, once, on the loop, where it must not block.
-	ask  func(done func(*Survey)) error
-	salt string // of ids: none is as it was before a restart
+	ask func(done func(*Survey)) error
+	// Beside returns clients that are none of the loop's, as of a time on its clock; nil: there are
+	// none. Any goroutine calls it. Set it before the first Get.
+	Beside func(atMs int64) []Client
+	salt   string // of ids: none is as it was before a restart
 
 	mu    sync.Mutex
 	last  *Snapshot // nil: none yet
@@ -91,6 +94,9 @@ func (b *Board) develop(x *exposure, v *Survey) {
 	b.mu.Lock()
 	before := b.last
 	b.mu.Unlock()
+	if b.Beside != nil {
+		v.Clients = append(v.Clients, b.Beside(v.AtMs)...)
+	}
 	x.shot = b.picture(v, before)
 	b.mu.Lock()
 	defer b.mu.Unlock()

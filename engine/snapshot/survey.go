@@ -25,6 +25,7 @@ const (
 	RolePlay
 	RolePlayFLV // over HTTP
 	RolePlayWS  // FLV over WebSocket
+	RolePlayHLS // by a session; no connection stands for it
 )
 
 // Publishes says whether the client publishes.

@@ -302,3 +302,14 @@ func TestFarewell(t *testing.T) {
 		t.Error("something was said inside of a frame")
 	}
 }
+
+// A form is no stream of its own to who counts them.
+func TestNames(t *testing.T) {
+	b := newBench(t, remuxed)
+	b.hub.Form(FLV, "/live/other", b.vhost)
+	b.hub.Form(WS, "/live/other", b.vhost)
+	b.hub.Form(FLV, b.s.Name, b.vhost)
+	if n, all := b.hub.Names(), b.hub.Streams(); n != 2 || all != 4 {
+		t.Errorf("%d names of %d streams", n, all)
+	}
+}

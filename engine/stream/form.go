@@ -4,6 +4,7 @@ package stream
 
 import (
 	"slices"
+	"strings"
 
 	"srsd/conf"
 )
@@ -82,6 +83,17 @@ func (h *Hub) Viewers(name string) (n int) {
 		}
 	}
 	return n
+}
+
+// alone says whether a form stands for its stream: there is no other, or none before it in order.
+func (f *form) alone(h *Hub) bool {
+	name := strings.TrimSuffix(f.out.Name, formSuffix[f.kind])
+	for _, suffix := range formSuffix[:f.kind] {
+		if h.Find(name+suffix) != nil {
+			return false
+		}
+	}
+	return h.Find(name) == nil
 }
 
 // published tells the forms of s that are there that somebody publishes s.

@@ -116,8 +116,19 @@ func (h *Hub) Each(f func(*Stream)) {
 	}
 }
 
-// Streams and Players count what is there now.
+// Streams returns how many streams there are, forms of them (FLV) counted as streams of their own.
 func (h *Hub) Streams() int { return len(h.streams) }
+
+// Names returns how many streams there are by their names: a form is none of its own, unless there
+// is nothing else of its stream. O(streams).
+func (h *Hub) Names() (n int) {
+	for _, s := range h.streams {
+		if s.form == nil || s.form.alone(h) {
+			n++
+		}
+	}
+	return n
+}
 
 // Players returns how many players there are on all streams.
 func (h *Hub) Players() int { return h.players }

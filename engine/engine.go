@@ -23,6 +23,7 @@ import (
 	"srsd/engine/api"
 	"srsd/engine/certificate"
 	"srsd/engine/dash"
+	"srsd/engine/dvr"
 	"srsd/engine/hds"
 	"srsd/engine/hls"
 	"srsd/engine/journal"
@@ -205,6 +206,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	}
 	e.apiWeb.start(stop, e)
 	e.web.start(stop, e)
+	accepting.Go(func() { dvr.Recover(stop, e.opts.Config, e.opts.Log) })
 	select {
 	case <-ctx.Done():
 	case err = <-e.fatal:

@@ -5,7 +5,8 @@
 // A file is written under its name with ".tmp" at the end, in pieces each of which leaves a
 // file that plays, and gets its name when it is finished. What cannot be written ends the file
 // at the last whole piece; the next one is tried with the next keyframe that is retryMs
-// later. It runs off the event loop, as a Muxer of package sink.
+// later. What a killed process leaves is finished by [Recover], at the next start. It runs off the
+// event loop, as a Muxer of package sink.
 package dvr
 
 import (

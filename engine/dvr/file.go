@@ -72,6 +72,7 @@ func create(pattern string, id sink.ID, now time.Time) (*file, error) {
 		if err != nil {
 			return nil, fmt.Errorf("dvr: %w", err)
 		}
+		_ = lock(f) // without it nobody else recovers it either
 		return &file{root: root, name: name, mp4: ext == ".mp4", f: f}, nil
 	}
 	return nil, fmt.Errorf("%w: %s", errTaken, name)

@@ -3,6 +3,8 @@
 package dvr
 
 import (
+	"errors"
+
 	"srsd/conf"
 	"srsd/engine/stream"
 	"srsd/proto/flv"
@@ -135,10 +137,11 @@ func (w *flvFile) finish() error {
 		w.count = 0
 		return err
 	}
+	return errors.Join(err, w.complete())
+}
+
+// complete puts the index into the place that was left for it.
+func (w *flvFile) complete() error {
 	head := flv.AppendFileHeader(nil, w.header)
-	head = flv.AppendTag(head, flv.TagScript, 0, w.script.end(w.durationMs, w.file.size))
-	if patched := w.file.patch(head, 0); err == nil {
-		err = patched
-	}
-	return err
+	return w.file.patch(flv.AppendTag(head, flv.TagScript, 0, w.script.end(w.durationMs, w.file.size)), 0)
 }

@@ -256,6 +256,8 @@ func record(path string) {
 	r := &recorder{id: sink.ID{Vhost: &conf.Vhost{DVR: d}, App: "live", Stream: "s"}, conf: &d}
 	messages := repeat(cmaftest.Load(t, cmaftest.H264AAC), 3)
 	_ = r.Begin()
+	published := metadata()
+	_ = r.Write(&published)
 	for i := range messages[:len(messages)-30] {
 		if err := r.Write(&messages[i]); err != nil {
 			fmt.Println(err)

@@ -142,18 +142,23 @@ func (w *mp4File) finish() error {
 	if w.count == 0 {
 		return err
 	}
-	moov, built := w.index.moov(w.init)
-	if built != nil {
-		return errors.Join(err, built)
+	return errors.Join(err, w.complete())
+}
+
+// complete makes a plain MP4 of the fragments that are in the file.
+func (w *mp4File) complete() error {
+	moov, err := w.index.moov(w.init)
+	if err != nil {
+		return err
 	}
 	end := w.file.size
-	if full := w.file.append(moov); full != nil {
-		return errors.Join(err, full)
+	if err := w.file.append(moov); err != nil {
+		return err
 	}
 	head := binary.BigEndian.AppendUint32(nil, 1)
 	head = append(head, "mdat"...)
 	head = binary.BigEndian.AppendUint64(head, uint64(end-w.free))
-	return errors.Join(err, w.file.patch(head, w.free))
+	return w.file.patch(head, w.free)
 }
 
 // clamp32 is n as a 32-bit length.

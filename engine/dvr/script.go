@@ -28,9 +28,13 @@ type script struct {
 
 // published takes over what the publisher says of its stream.
 func (s *script) published(payload []byte) {
-	if len(payload) > publishedBytesMax {
-		return
+	if len(payload) <= publishedBytesMax {
+		s.take(payload)
 	}
+}
+
+// take takes over what metadata says, but for what a file has of its own.
+func (s *script) take(payload []byte) {
 	values, err := amf0.DecodeAll(payload, amf0.Limits{})
 	if err != nil {
 		return

@@ -127,16 +127,16 @@ func (b *tab) progress(t *testing.T) progress {
 
 // plays waits until the video has gone on for so many seconds, with as many pictures of 25 per
 // second, but for a tenth. A player that begins anew counts anew.
-func (b *tab) plays(t *testing.T, limit time.Duration, seconds float64) {
+func (b *tab) plays(t *testing.T, seconds float64) {
 	t.Helper()
 	from, now := b.progress(t), progress{}
-	if !eventually(limit, func() bool {
+	if !eventually(playsWithin, func() bool {
 		if now = b.progress(t); now.Frames < from.Frames || now.Seconds < from.Seconds {
 			from = now
 		}
 		return now.Seconds >= from.Seconds+seconds && now.Frames >= from.Frames+int(seconds*25*0.9)
 	}) {
-		t.Fatalf("chromium: in %v it has come from %+v to %+v\nthe page: %s", limit, from, now, b.text(t))
+		t.Fatalf("chromium: in %v it has come from %+v to %+v\nthe page: %s", playsWithin, from, now, b.text(t))
 	}
 }
 

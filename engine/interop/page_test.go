@@ -59,7 +59,7 @@ func TestPagePlays(t *testing.T) {
 			}
 			b.wait(t, joinWithin, "!!document.querySelector('input[value="+protocol+"]')")
 			eval[any](t, b, "document.querySelector('input[value="+protocol+"]').click() ?? null")
-			b.plays(t, playsWithin, 3)
+			b.plays(t, 3)
 			// HTTP-FLV is what the page begins with, and one request that does not end.
 			if protocol == "flv" {
 				s.awaitLog(t, " play stream=/live/cam protocol=http-flv ", 1, joinWithin)
@@ -76,7 +76,7 @@ func TestPagePlays(t *testing.T) {
 			b.wait(t, playsWithin, "document.body.innerText.includes('Nobody publishes this stream')")
 			b.stands(t, playsWithin)
 			publishPage(t, s, 2)
-			b.plays(t, playsWithin, 3)
+			b.plays(t, 3)
 			b.wait(t, joinWithin, "document.querySelector('.cover').hidden")
 			b.exceptions(t)
 		})
@@ -105,7 +105,7 @@ func TestPageLists(t *testing.T) {
 	}
 	b.wait(t, joinWithin, "location.search === '?watch=live%2Fcam'")
 	b.wait(t, joinWithin, "!!document.querySelector('video')")
-	b.plays(t, playsWithin, 1)
+	b.plays(t, 1)
 	b.shoot(t, "watch")
 	for _, u := range []string{s.url("live/cam"), url + "live/cam.flv", url + "live/cam.m3u8", url + "live/cam.mpd"} {
 		if !eval[bool](t, b, "[...document.querySelectorAll('code')].some(e => e.innerText === "+quoted(u)+")") {

@@ -57,8 +57,17 @@ type process struct {
 // startProcess runs a program. Its output is kept; on failure of the test the end of it is logged.
 func startProcess(t *testing.T, program string, args ...string) *process {
 	t.Helper()
+	return startFed(t, nil, program, args...)
+}
+
+// startFed is startProcess of a program that reads from a file or a pipe; nil: it reads nothing.
+func startFed(t *testing.T, stdin *os.File, program string, args ...string) *process {
+	t.Helper()
 	p := &process{name: program, cmd: exec.Command(program, args...), done: make(chan struct{})}
 	p.cmd.Stdout, p.cmd.Stderr = &p.out, &p.out
+	if stdin != nil {
+		p.cmd.Stdin = stdin
+	}
 	// A peer that left children behind would keep the pipe, and Wait, for ever.
 	p.cmd.WaitDelay = time.Second
 	if err := p.cmd.Start(); err != nil {

@@ -235,6 +235,33 @@ func TestWindow(t *testing.T) {
 	}
 }
 
+// Continuity counters go on from segment to segment, also over a discontinuity, and over a segment that is
+// too short to be listed: who reads segments one after the other sees no packet missing.
+func TestContinuity(t *testing.T) {
+	h := newHouse(t)
+	all := cmaftest.Load(t, cmaftest.H264AAC)
+	h.publish(all)
+	h.publish(shifted(all, 8000, false)[:6])
+	h.publish(shifted(all, 16_000, false))
+	p, next, packets := h.playlist(), map[uint16]byte{}, 0
+	for _, s := range p.segments {
+		for b := h.body("/live/" + s.url); len(b) > 0; b = b[188:] {
+			pid, counter := uint16(b[1]&0x1f)<<8|uint16(b[2]), b[3]&0x0f
+			if b[3]&0x10 == 0 { // no payload, no count
+				counter++
+			}
+			if want, known := next[pid]; known && counter&0x0f != want {
+				t.Fatalf("%s: PID %d has %d, want %d", s.url, pid, counter, want)
+			}
+			next[pid] = (counter + 1) & 0x0f
+			packets++
+		}
+	}
+	if len(p.segments) != 12 || len(next) != 4 || packets < 100 {
+		t.Errorf("%d segments, %d PIDs, %d packets", len(p.segments), len(next), packets)
+	}
+}
+
 // A publisher who comes back goes on with the playlist, after a discontinuity.
 func TestRepublish(t *testing.T) {
 	h := newHouse(t)

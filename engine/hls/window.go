@@ -21,6 +21,8 @@ func (m *muxer) list(b *building, data []byte) error {
 	pattern, kind := m.c.TSFile, "video/MP2T"
 	if m.listed.fmp4 {
 		pattern, kind = m.c.FMP4File, "video/mp4"
+	} else {
+		m.counters.renumber(data)
 	}
 	name, err := expand(pattern, m.id, moment{
 		seq: s.seq, duration: s.duration, timestamp: m.timestamp(now), wall: s.wall,

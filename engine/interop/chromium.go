@@ -16,6 +16,9 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
+// playsWithin is how long a page may take to play: DASH begins with the third segment.
+const playsWithin = 60 * time.Second
+
 // tab is one page in a Chromium without a window.
 type tab struct {
 	ctx  context.Context

@@ -76,10 +76,11 @@ func (s webServer) media(t *testing.T, playlist string) []byte {
 }
 
 // hashes returns the MD5 of each decoded picture, or of each packet of sound, by ffmpeg, which must
-// not complain of what it decodes.
-func hashes(t *testing.T, input string, stdin []byte, tr string) []string {
+// not complain of what it decodes. Options stand before the input.
+func hashes(t *testing.T, input string, stdin []byte, tr string, options ...string) []string {
 	t.Helper()
-	args := strings.Fields("-hide_banner -loglevel warning -xerror -i " + input + " -fps_mode passthrough")
+	args := append(strings.Fields("-hide_banner -loglevel warning -xerror"), options...)
+	args = append(args, "-i", input, "-fps_mode", "passthrough")
 	if tr == "a" {
 		args = append(args, "-map", "0:a", "-f", "null", "-", "-c", "copy")
 		if bytes.Contains(stdin, []byte{0xff, 0xf1, 0x50}) { // of a transport stream, or alone

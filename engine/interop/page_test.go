@@ -10,16 +10,11 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/chromedp/chromedp"
 )
 
-const (
-	// playsWithin is how long a page may take to play: DASH begins with the third segment.
-	playsWithin = 60 * time.Second
-	h264AndAAC  = `video/mp4; codecs="avc1.42c01e,mp4a.40.2"`
-)
+const h264AndAAC = `video/mp4; codecs="avc1.42c01e,mp4a.40.2"`
 
 // startPage runs a server with all that the page can play, and gives it a publisher.
 func startPage(t *testing.T) (s *server, url string) {

@@ -187,7 +187,7 @@ func (l *loop) kicker(s *stream.Stream) func(reason string) {
 		_ = l.post(func() {
 			m := ref.Member()
 			if s := l.hub.Find(name); m != nil && s != nil && s.Publisher() == any(&m.Session) {
-				l.core.Kick(m, session.ReasonOutput, reason)
+				l.core.Dismiss(m, session.ReasonOutput, reason)
 			}
 		})
 	}

@@ -211,6 +211,18 @@ func (r *Reactor) Kick(m *Member, reason session.Reason, detail string) {
 	r.host.Close(m)
 }
 
+// Dismiss ends m's publication for a reason of the server's, and tells the publisher.
+func (r *Reactor) Dismiss(m *Member, reason session.Reason, detail string) {
+	dismiss := func(nowMs int64) (closeNow bool) {
+		m.Dismiss(reason, detail, nowMs)
+		return false
+	}
+	if r.guard(m, dismiss) {
+		r.host.Close(m)
+	}
+	r.settleAll()
+}
+
 // panicked ends one session for a fault of ours; the others play on.
 func (r *Reactor) panicked(m *Member, e any) {
 	r.distrust()

@@ -77,6 +77,34 @@ func TestLinger(t *testing.T) {
 	})
 }
 
+// TestDismiss: a publisher that the server is done with is told so, and closed a second later; its
+// name is free at once. Nobody else is dismissed.
+func TestDismiss(t *testing.T) {
+	w := newWorld(t, "")
+	enc, player, other := w.publishing("enc", "s"), w.playing("p", "s"), w.connected("o")
+	enc.take()
+	for _, p := range []*peer{player, other} {
+		p.s.Dismiss(ReasonOutput, "not you", w.nowMs)
+		p.wantAlive()
+	}
+	enc.s.Dismiss(ReasonOutput, "hls: a secret path", w.nowMs)
+	enc.s.Dismiss(ReasonOutput, "a second time", w.nowMs)
+	w.settle()
+	got := enc.take()
+	if !slices.Equal(codes(got), []string{"NetStream.Failed"}) || !enc.sock.finished {
+		t.Errorf("answered %v, FIN %t", codes(got), enc.sock.finished)
+	}
+	for _, m := range got {
+		if strings.Contains(m.body, "secret") {
+			t.Errorf("it says %q", m.body)
+		}
+	}
+	w.publishing("next", "s")
+	w.sleep(1300)
+	enc.wantEnd(ReasonOutput, "hls: a secret path")
+	w.end()
+}
+
 // TestBrokenSocket: a write that fails ends the session, as does one after Close.
 func TestBrokenSocket(t *testing.T) {
 	gone := errors.New("broken pipe")

@@ -307,6 +307,19 @@ func (s *Session) Kick(r Reason, detail string, nowMs int64) {
 	}
 }
 
+// Dismiss ends a publication for a reason of the server's. The publisher is told that it has failed,
+// at which librtmp and ffmpeg give up, and has a second to read that. detail is for the log: it may
+// say what is no client's business.
+func (s *Session) Dismiss(r Reason, detail string, nowMs int64) {
+	s.nowMs = nowMs
+	if s.phase != phasePublish || s.settle() {
+		return
+	}
+	s.sendStatus(msg.StatusFailed, "")
+	s.refuse(detail)
+	s.reason = r
+}
+
 // AskToReconnect asks the client to go elsewhere, or to come back later, because the server
 // stops (Enhanced RTMP v2, "Reconnect Request"). It returns whether the client said that it
 // heeds that. Whatever it does goes on until it is closed.

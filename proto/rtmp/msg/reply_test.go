@@ -131,6 +131,10 @@ func TestReplies(t *testing.T) {
 			onStatus + status("status", "NetStream.Unpublish.Success", "Stream is now unpublished") + clientID + objectEnd,
 		},
 		{
+			"Failed", AppendOnStatus(nil, StatusFailed, ""),
+			onStatus + status("error", "NetStream.Failed", "The server cannot go on with this stream.") + clientID + objectEnd,
+		},
+		{
 			"Publish.BadName with a reason", AppendOnStatus(nil, StatusPublishBadName, "busy"),
 			onStatus + status("error", "NetStream.Publish.BadName", "busy") + clientID + objectEnd,
 		},

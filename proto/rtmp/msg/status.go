@@ -23,6 +23,7 @@ const (
 	StatusPublishBadName
 	StatusPublishIdle
 	StatusUnpublishSuccess
+	StatusFailed
 	StatusConnectSuccess
 	StatusConnectRejected
 	StatusReconnectRequest // of the connection: on CSIDConnection and StreamIDControl
@@ -66,6 +67,7 @@ var statusTexts = [statusCount]statusText{
 	StatusPublishBadName:      {levelError, "NetStream.Publish.BadName", "Stream already publishing.", false, true},
 	StatusPublishIdle:         {levelStatus, "NetStream.Publish.Idle", "Stream has no player.", false, true},
 	StatusUnpublishSuccess:    {levelStatus, "NetStream.Unpublish.Success", "Stream is now unpublished", false, true},
+	StatusFailed:              {levelError, "NetStream.Failed", "The server cannot go on with this stream.", false, true},
 	StatusConnectSuccess:      {levelStatus, "NetConnection.Connect.Success", "Connection succeeded", false, false},
 	StatusConnectRejected:     {levelError, "NetConnection.Connect.Rejected", "Connection rejected.", false, false},
 	StatusReconnectRequest: {

@@ -110,12 +110,9 @@ func (f *file) path() string { return path.Join(f.root, f.name) }
 
 // append writes b at the end, all of it or nothing.
 func (f *file) append(b []byte) error {
-	n, err := f.f.WriteAt(b, f.size)
-	if err != nil {
-		if n > 0 {
-			err = errors.Join(err, f.f.Truncate(f.size))
-		}
-		return fmt.Errorf("dvr: %w", err)
+	if _, err := f.f.WriteAt(b, f.size); err != nil {
+		// Some of it may be there, even where WriteAt says that nothing is.
+		return fmt.Errorf("dvr: %w", errors.Join(err, f.f.Truncate(f.size)))
 	}
 	f.size += int64(len(b))
 	return nil

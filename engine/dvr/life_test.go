@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -237,8 +238,24 @@ func TestDiskFull(t *testing.T) {
 		for _, name := range names {
 			if name != "ballast" {
 				decode(t, filepath.Join(disk, name))
+				wholeTags(t, filepath.Join(disk, name))
 			}
 		}
+	}
+}
+
+// wholeTags demands that an FLV ends with a whole tag: a decoder reads over one that is cut.
+func wholeTags(t *testing.T, name string) {
+	t.Helper()
+	if filepath.Ext(name) != ".flv" {
+		return
+	}
+	r, err := flv.NewReader(load(t, name))
+	for err == nil {
+		_, err = r.Next()
+	}
+	if err != io.EOF {
+		t.Errorf("%s: %v", name, err)
 	}
 }
 

@@ -55,14 +55,29 @@ func newHouse(t *testing.T, env ...string) *house {
 
 func (h *house) publish(messages []sink.Message) {
 	h.t.Helper()
+	h.begin()
+	h.write(messages...)
+	h.end()
+}
+
+func (h *house) begin() {
+	h.t.Helper()
 	if err := h.m.Begin(); err != nil {
 		h.t.Fatal(err)
 	}
+}
+
+func (h *house) write(messages ...sink.Message) {
+	h.t.Helper()
 	for i := range messages {
 		if err := h.m.Write(&messages[i]); err != nil {
 			h.t.Fatalf("message %d: %v", i, err)
 		}
 	}
+}
+
+func (h *house) end() {
+	h.t.Helper()
 	if err := h.m.End(); err != nil {
 		h.t.Fatal(err)
 	}
@@ -125,7 +140,8 @@ func (h *house) frames(p *mpd.Period, kind string) (all [][]byte) {
 					h.t.Fatalf("%s: %v", name, err)
 				}
 				first := traf.Tfdt.BaseMediaDecodeTime() + uint64(samples[0].CompositionTimeOffset)
-				if first != at || traf.Trun.Duration(0) != s.D {
+				over := int64(traf.Trun.Duration(0)) - int64(s.D) // of sound, a frame may be left out of the timeline
+				if first != at || over < 0 || over > 1152 || kind == "video" && over > 0 {
 					h.t.Errorf("%s: begins at %d for %d, the manifest says %d, %d", name, first, traf.Trun.Duration(0), at, s.D)
 				}
 				if kind == "video" && mp4.DecodeSampleFlags(samples[0].Flags).SampleIsNonSync {

@@ -110,18 +110,23 @@ func (m *muxer) template(p *period, kind int, segments []segment) *mpd.SegmentTe
 	x.SegmentTimeline = mpd.NewSegmentTimeline()
 	var last *mpd.S
 	next := uint64(0)
-	for _, s := range segments {
+	for i, s := range segments {
+		lasts := s.duration
+		if i+1 < len(segments) && segments[i+1].at > s.at {
+			// Sound whose clock was put right overlaps by a frame: it is heard up to what follows.
+			lasts = min(lasts, segments[i+1].at-s.at)
+		}
 		switch {
-		case last != nil && s.at == next && s.duration == last.D:
+		case last != nil && s.at == next && lasts == last.D:
 			last.R++
 		case last != nil && s.at == next:
-			last = &mpd.S{D: s.duration}
+			last = &mpd.S{D: lasts}
 			x.SegmentTimeline.S = append(x.SegmentTimeline.S, last)
 		default:
-			last = &mpd.S{T: new(s.at), D: s.duration}
+			last = &mpd.S{T: new(s.at), D: lasts}
 			x.SegmentTimeline.S = append(x.SegmentTimeline.S, last)
 		}
-		next = s.at + s.duration
+		next = s.at + lasts
 	}
 	return x
 }

@@ -120,14 +120,20 @@ func (m *muxer) add(f *cmaf.Frame) error {
 		kind = video
 	}
 	p := m.current()
-	if m.broken || p == nil || p.tracks[kind] == nil || p.tracks[kind].config != f.Track {
-		if err := m.finish(); err != nil {
-			return err
+	var err error
+	switch m.turns(p, kind, f) {
+	case goesOn:
+	case waits:
+		return nil
+	case joins:
+		err = m.track(p, kind, f.Track)
+	case begins:
+		if err = m.finish(); err == nil {
+			p, err = m.begin(f)
 		}
-		var err error
-		if p, err = m.begin(f); err != nil {
-			return err
-		}
+	}
+	if err != nil {
+		return err
 	}
 	t := p.tracks[kind]
 	if !p.began {
@@ -151,6 +157,43 @@ func (m *muxer) add(f *cmaf.Frame) error {
 	return nil
 }
 
+// turn is what a frame is to the current period.
+type turn uint8
+
+const (
+	goesOn turn = iota
+	joins       // its track is another one of the period
+	waits       // it is left out
+	begins      // it begins another period
+)
+
+// turns says what f is to p. A period begins with a keyframe: sound that is new in a stream with
+// video joins a period that is in no manifest yet, else it waits for the keyframe with which the
+// period of both begins.
+func (m *muxer) turns(p *period, kind int, f *cmaf.Frame) turn {
+	if m.broken || p == nil {
+		return begins
+	}
+	has := func(kind int, config *cmaf.Track) bool {
+		if p.tracks[kind] == nil {
+			return config == nil
+		}
+		return p.tracks[kind].config == config
+	}
+	switch {
+	case kind == video && f.Key && (!has(video, f.Track) || !has(audio, m.reader.Audio())):
+		return begins
+	case has(kind, f.Track):
+		return goesOn
+	case kind == video || p.tracks[video] == nil:
+		return begins
+	case p.empty() && (p.tracks[audio] == nil || p.tracks[audio].frags.Bytes() == 0):
+		return joins
+	default:
+		return waits
+	}
+}
+
 func (m *muxer) current() *period {
 	if len(m.periods) == 0 {
 		return nil
@@ -168,21 +211,29 @@ func (m *muxer) begin(f *cmaf.Frame) (*period, error) {
 		if config == nil {
 			continue
 		}
-		data, err := cmaf.Init(config)
-		if err != nil {
+		if err := m.track(p, kind, config); err != nil {
 			return nil, err
 		}
-		t := &track{config: config, name: names[kind]}
-		if p.id > 0 {
-			t.name = fmt.Sprintf("%s-%d", names[kind], p.id+1)
-		}
-		m.out.header(t.init(), file{data: data, kind: names[kind] + "/mp4"})
-		p.tracks[kind] = t
 	}
 	m.ids++
 	m.broken = false
 	m.periods = append(m.periods, p)
 	return p, nil
+}
+
+// track gives p a track.
+func (m *muxer) track(p *period, kind int, config *cmaf.Track) error {
+	data, err := cmaf.Init(config)
+	if err != nil {
+		return err
+	}
+	t := &track{config: config, name: names[kind]}
+	if p.id > 0 {
+		t.name = fmt.Sprintf("%s-%d", names[kind], p.id+1)
+	}
+	m.out.header(t.init(), file{data: data, kind: names[kind] + "/mp4"})
+	p.tracks[kind] = t
+	return nil
 }
 
 // finish ends the current period with what it has.

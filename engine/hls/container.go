@@ -65,27 +65,6 @@ func (t *transport) close(*cmaf.Frame) (segment []byte, rest cmaf.Fragment, err 
 
 func (t *transport) bytes() int { return t.b.Len() }
 
-// counters are the continuity counters of PIDs (ISO/IEC 13818-1 §2.4.3.3). They go on where a new
-// transport begins: decoders that read segments one after the other, as ffmpeg does, take a jump for lost packets.
-type counters map[uint16]byte
-
-// renumber has the packets of a segment follow on those of the segment before.
-func (c counters) renumber(segment []byte) {
-	const packetBytes, hasPayload = 188, 0x10
-	for p := segment; len(p) >= packetBytes; p = p[packetBytes:] {
-		pid := uint16(p[1]&0x1f)<<8 | uint16(p[2])
-		n, known := c[pid]
-		switch {
-		case !known:
-			n = p[3] & 0x0f
-		case p[3]&hasPayload != 0:
-			n = (n + 1) & 0x0f
-		}
-		p[3] = p[3]&0xf0 | n
-		c[pid] = n
-	}
-}
-
 // fragmented is MP4.
 type fragmented struct {
 	g    cmaf.Fragmenter

@@ -57,7 +57,7 @@ type muxer struct {
 	box          container
 	init         *header
 	inits        int
-	counters     counters
+	counters     tsmux.Counters
 
 	open          *building
 	next          uint64 // sequence number
@@ -95,7 +95,6 @@ func (s *Server) newMuxer(id sink.ID) (*muxer, error) {
 	m := &muxer{
 		s: s, id: id, c: c, out: &output{id: id, name: name, c: c, disposed: make(chan struct{})},
 		every: journal.NewEvery(complainEveryMs), start: s.now(), reader: cmaf.NewReader(holdMs),
-		counters: counters{},
 	}
 	if c.PathSet {
 		m.files.dir = c.Path

@@ -22,7 +22,7 @@ func (m *muxer) list(b *building, data []byte) error {
 	if m.listed.fmp4 {
 		pattern, kind = m.c.FMP4File, "video/mp4"
 	} else {
-		m.counters.renumber(data)
+		m.counters.Renumber(data)
 	}
 	name, err := expand(pattern, m.id, moment{
 		seq: s.seq, duration: s.duration, timestamp: m.timestamp(now), wall: s.wall,

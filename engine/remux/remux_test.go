@@ -164,8 +164,9 @@ func TestSound(t *testing.T) {
 // TestAnother: another publisher with other codecs goes on with tables of its own.
 func TestAnother(t *testing.T) {
 	e := New(stream.TS, "s", journal.Discard())
-	encode(e, cmaftest.Load(t, cmaftest.H264AAC))
+	before := encode(e, cmaftest.Load(t, cmaftest.H264AAC))
 	g := encode(e, cmaftest.Load(t, cmaftest.HEVCOpus))
+	continuous(t, bytes.Join(append(before.all, g.all...), nil))
 	if len(g.keys) == 0 {
 		t.Fatal("no key")
 	}

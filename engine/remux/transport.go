@@ -17,6 +17,7 @@ type transport struct {
 	base
 	video, audio *cmaf.Track // what the writer has
 	ts           *tsmux.Writer
+	counters     tsmux.Counters
 }
 
 func newTransport(b base) *transport {
@@ -32,7 +33,9 @@ func (t *transport) Write(packets []byte) (int, error) {
 
 // Encode implements stream.Encoder.
 func (t *transport) Encode(dst []byte, m *stream.Message) (out []byte, key bool) {
-	return t.read(dst, m, t.frame)
+	out, key = t.read(dst, m, t.frame)
+	t.counters.Renumber(out[len(dst):])
+	return out, key
 }
 
 // End implements stream.Encoder.
@@ -42,6 +45,7 @@ func (t *transport) End(dst []byte) (out []byte) {
 		t.leaveOut(err)
 	}
 	out, t.out = t.out, nil
+	t.counters.Renumber(out[len(dst):])
 	return out
 }
 

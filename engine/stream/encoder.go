@@ -54,6 +54,9 @@ func (f *form) encoded(m *Message, key bool, out []byte, nowMs int64) {
 func (s *Stream) appendEncoded(t Track, timestamp uint32, key bool, b []byte, nowMs int64) {
 	place := s.clock.locate(t, timestamp, nowMs)
 	r := record{time: place.time, length: int32(len(b)), track: t}
+	if s.form.kind == TS {
+		r.track = Video // who waits for a keyframe waits with all of it: its tables are there
+	}
 	if key {
 		r.flags = flagKey
 	}

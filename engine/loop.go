@@ -61,7 +61,7 @@ func newLoop(e *Engine) *loop {
 		Clock:  reactor.Clock{Now: l.nowNs, CPU: threadCPU, ProcessCPU: processCPU},
 		Pool:   new(mem.Pool),
 
-		MemoryBytes: e.memoryBytes, Outside: mem.NewOutside().Bytes, Refused: e.door.counts,
+		MemoryBytes: e.memoryBytes, Outside: e.outside(), Refused: e.door.counts,
 	}, l)
 	l.env, l.hub = &l.core.Env, l.core.Hub
 	l.pause.Store(int64(tickAtFirst))

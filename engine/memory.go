@@ -17,3 +17,16 @@ func MemoryBudget(c *conf.Config) (bytes int64, from string) {
 	a := mem.FindAvailable()
 	return a.Bytes / 4 * 3, a.From
 }
+
+// outside returns what measures the memory beside slabs, on the loop, each 100 ms. When little is left it has
+// outputs of streams that have ended go, one at a time: the loop has nothing that would help
+// as much, and players would be refused for what nobody may ask for any more.
+func (e *Engine) outside() func() int64 {
+	measure := mem.NewOutside()
+	return func() int64 {
+		if used, most := e.loop.hub.Memory(); e.outputs != nil && most > 0 && used > most-most/4 {
+			e.outputs.Relieve()
+		}
+		return measure.Bytes()
+	}
+}

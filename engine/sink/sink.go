@@ -159,6 +159,24 @@ func (o *Outputs) Unpublished(s *stream.Stream) {
 	}
 }
 
+// Relieve gives up one output before its time, because memory is scarce: the one whose publisher went
+// first. It returns false if everything that is there has a publisher. It is called on the loop.
+func (o *Outputs) Relieve() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	var first *worker
+	for _, w := range o.workers {
+		if w.stream == nil && (first == nil || w.ended.Before(first.ended)) && !w.hurries() {
+			first = w
+		}
+	}
+	if first == nil {
+		return false
+	}
+	first.hurry(true)
+	return true
+}
+
 // forget ends a worker that has nothing to do any more. It returns false if there is
 // something after all: a publisher came back.
 func (o *Outputs) forget(w *worker) bool {

@@ -254,6 +254,35 @@ func TestPanic(t *testing.T) {
 	h.wants("begin write(3) end")
 }
 
+// When memory is scarce what has no publisher is given up before its time, and nothing else is.
+func TestRelieve(t *testing.T) {
+	h := newHouse(t)
+	h.publish()
+	h.video(0, true, "k")
+	if h.outputs.Relieve() {
+		t.Error("a stream that is published loses its output")
+	}
+	h.unpublish()
+	if !h.outputs.Relieve() || h.outputs.Relieve() {
+		t.Error("one output has no publisher")
+	}
+	h.wants("begin write(0) end close")
+	h.publish()
+	h.video(1, true, "k")
+	h.wants("begin write(1)")
+	h.unpublish()
+	h.outputs.Relieve()
+	h.publish() // at the same time
+	h.video(2, true, "k")
+	for range 1000 {
+		if told := h.muxer.Load().told(); strings.HasSuffix(told, "begin write(2)") {
+			return
+		}
+		time.Sleep(time.Millisecond)
+	}
+	t.Errorf("a publisher that comes back meanwhile: %s", h.muxer.Load().told())
+}
+
 // A Muxer whose Close panics, too, is closed once, and the worker goes on.
 func TestPanicInClose(t *testing.T) {
 	h := newHouse(t)

@@ -48,12 +48,14 @@ type worker struct {
 	// Of the loop.
 	stream *stream.Stream // that is tapped; nil without a publisher
 	lost   bool           // something was left out, and the Muxer was not told yet
+	ended  time.Time      // when the last publisher went
 
 	mu       sync.Mutex
 	queue    []item
 	bytes    int // in queue
 	messages int
 	stopped  bool
+	hurried  bool          // nobody publishes, and the Muxer is to be closed before its time
 	wake     chan struct{} // holds one when there is something new
 
 	// Of the goroutine.
@@ -77,6 +79,7 @@ func (w *worker) kind() *Kind { return &w.outputs.kinds[w.key.kind] }
 // begin, end and Take are called on the loop.
 func (w *worker) begin(s *stream.Stream) {
 	w.stream, w.lost = s, false
+	w.hurry(false)
 	begin := item{event: eventBegin}
 	if f := w.outputs.Kicker; f != nil {
 		begin.kick = f(s)
@@ -90,8 +93,22 @@ func (w *worker) end(s *stream.Stream) {
 		return
 	}
 	s.Detach(w)
-	w.stream = nil
+	w.stream, w.ended = nil, time.Now()
 	w.put(item{event: eventEnd})
+}
+
+// hurry has a worker that has no publisher close its Muxer when its queue is empty, or not.
+func (w *worker) hurry(now bool) {
+	w.mu.Lock()
+	w.hurried = now
+	w.mu.Unlock()
+	w.ring()
+}
+
+func (w *worker) hurries() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.hurried
 }
 
 // Take implements stream.Tap.
@@ -159,7 +176,7 @@ func (w *worker) stop() {
 }
 
 // next takes one item from the queue. It waits for one, until the timer, if any, fires
-// (giveUp), or the worker is stopped.
+// (giveUp), or the worker is stopped or hurried.
 func (w *worker) next(timer <-chan time.Time) (it item, giveUp bool) {
 	for {
 		w.mu.Lock()
@@ -174,9 +191,9 @@ func (w *worker) next(timer <-chan time.Time) (it item, giveUp bool) {
 			w.mu.Unlock()
 			return it, false
 		}
-		stopped := w.stopped
+		enough := w.stopped || w.hurried
 		w.mu.Unlock()
-		if stopped {
+		if enough {
 			return it, true
 		}
 		select {
@@ -202,6 +219,9 @@ func (w *worker) run() {
 		if !giveUp {
 			w.handle(it)
 			continue
+		}
+		if w.muxer != nil && w.hurries() {
+			w.warn("memory is scarce: this output, which has no publisher, is given up early", nil)
 		}
 		if w.live { // stopped, and the publisher's end was not told
 			w.handle(item{event: eventEnd})

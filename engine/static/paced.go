@@ -19,10 +19,11 @@ const (
 type paced struct {
 	http.ResponseWriter
 	control *http.ResponseController
+	within  time.Duration
 }
 
-func newPaced(w http.ResponseWriter) *paced {
-	return &paced{ResponseWriter: w, control: http.NewResponseController(w)}
+func newPaced(w http.ResponseWriter, within time.Duration) *paced {
+	return &paced{ResponseWriter: w, control: http.NewResponseController(w), within: within}
 }
 
 // Write implements io.Writer. The writers of net/http give it 32 KiB at most.
@@ -56,4 +57,4 @@ func (p *paced) ReadFrom(src io.Reader) (total int64, err error) {
 }
 
 // wait begins the time of a piece. Not every ResponseWriter of tests has deadlines.
-func (p *paced) wait() { _ = p.control.SetWriteDeadline(time.Now().Add(pieceWithin)) }
+func (p *paced) wait() { _ = p.control.SetWriteDeadline(time.Now().Add(p.within)) }

@@ -17,6 +17,7 @@ import (
 	"path"
 	"strings"
 	"syscall"
+	"time"
 
 	"srsd/conf"
 	"srsd/engine/web"
@@ -31,10 +32,11 @@ const index = "index.html"
 // Files is a web.Handler. Immutable.
 type Files struct {
 	config *conf.Config
+	within time.Duration // pieceWithin; a test's is shorter
 }
 
 // New returns what serves the directories of http_server and of each vhost's http_static.
-func New(config *conf.Config) *Files { return &Files{config: config} }
+func New(config *conf.Config) *Files { return &Files{config: config, within: pieceWithin} }
 
 // Serve implements web.Handler.
 func (f *Files) Serve(w http.ResponseWriter, r *web.Request) bool {
@@ -65,7 +67,7 @@ func (f *Files) Serve(w http.ResponseWriter, r *web.Request) bool {
 	if !web.GetOrHead(w, r) {
 		return true
 	}
-	send(w, r.Request, file, info)
+	f.send(w, r.Request, file, info)
 	return true
 }
 
@@ -129,7 +131,7 @@ func open(root *os.Root, name string) (file *os.File, info os.FileInfo, ok bool)
 }
 
 // send answers with a file, or what is asked for of it.
-func send(w http.ResponseWriter, r *http.Request, file *os.File, info os.FileInfo) {
+func (f *Files) send(w http.ResponseWriter, r *http.Request, file *os.File, info os.FileInfo) {
 	h := w.Header()
 	ext := strings.ToLower(path.Ext(info.Name()))
 	h.Set("Content-Type", typeOf(ext))
@@ -160,5 +162,5 @@ func send(w http.ResponseWriter, r *http.Request, file *os.File, info os.FileInf
 		return
 	}
 	h.Set("ETag", fmt.Sprintf(`"%x-%x%s"`, info.ModTime().UnixNano(), info.Size(), tag))
-	http.ServeContent(newPaced(w), r, "", info.ModTime(), content)
+	http.ServeContent(newPaced(w, f.within), r, "", info.ModTime(), content)
 }

@@ -24,9 +24,10 @@ import (
 
 // site is a directory with files in it, beside it one with a secret, and a server of the first.
 type site struct {
-	t    *testing.T
-	root string
-	url  string
+	t      *testing.T
+	root   string
+	url    string
+	within time.Duration // for a piece of a file; 0: as it is
 }
 
 func newSite(t *testing.T) *site {
@@ -65,7 +66,11 @@ func (s *site) serve(env ...string) {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	server := httptest.NewServer(web.New(cfg, cfg.HTTPServer.CrossDomain, journal.Discard(), New(cfg)))
+	files := New(cfg)
+	if s.within > 0 {
+		files.within = s.within
+	}
+	server := httptest.NewServer(web.New(cfg, cfg.HTTPServer.CrossDomain, journal.Discard(), files))
 	s.t.Cleanup(server.Close)
 	s.url = server.URL
 }
@@ -343,7 +348,11 @@ func TestVhosts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := httptest.NewServer(web.New(cfg, cfg.HTTPServer.CrossDomain, journal.Discard(), New(cfg)))
+	files := New(cfg)
+	if s.within > 0 {
+		files.within = s.within
+	}
+	server := httptest.NewServer(web.New(cfg, cfg.HTTPServer.CrossDomain, journal.Discard(), files))
 	defer server.Close()
 	s.url = server.URL
 	for target, want := range map[string]string{

@@ -8,8 +8,6 @@ import (
 	"net/netip"
 	"sync"
 	"time"
-
-	"srsd/engine/sink"
 )
 
 // contextsMax is how many sessions are known; the one that was idle for longest makes room.
@@ -120,20 +118,4 @@ func (c *contexts) all(now time.Time) (list []Viewer) {
 		}
 	}
 	return list
-}
-
-// count returns how many sessions of a stream had a request within the last while.
-func (c *contexts) count(id sink.ID, within time.Duration, now time.Time) (n int) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for e := c.idle.Front(); e != nil; e = e.Next() {
-		one := e.Value.(*viewer)
-		if now.Sub(one.seen) > within {
-			break
-		}
-		if one.owner.id == id {
-			n++
-		}
-	}
-	return n
 }

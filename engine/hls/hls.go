@@ -90,11 +90,6 @@ func (s *Server) Kind() sink.Kind {
 	}
 }
 
-// Players is how many players of a stream there are, by their sessions (hls_ctx).
-func (s *Server) Players(id sink.ID) int {
-	return s.contexts.count(id, 3*time.Duration(id.Vhost.HLS.FragmentMs)*time.Millisecond, s.now())
-}
-
 // Viewer is a player that has a session (hls_ctx).
 type Viewer struct {
 	ID   string

@@ -78,7 +78,7 @@ function card(s, description) {
     el('div', { className: 'row' }, el('a', { className: 'name', href: watchLink(s, description), textContent: s.name }), badge),
     el('p', { className: 'where', textContent: vhost ? `${vhost} / ${s.app}` : s.app }), what,
     el('dl', { className: 'facts' }, fact('Bit rate'), fact('Frames'),
-      fact('Viewers', 'RTMP and HTTP-FLV; players of HLS and DASH are not counted'), fact('Live for')));
+      fact('Viewers', 'RTMP, HTTP-FLV, and HLS by its sessions (hls_ctx), which end a while after the last request; players of DASH are not counted'), fact('Live for')));
   let last = null;
   function update(now) {
     const live = now.publish.active;

@@ -313,3 +313,35 @@ func TestNames(t *testing.T) {
 		t.Errorf("%d names of %d streams", n, all)
 	}
 }
+
+// TestFLVBehindAtRepublish: what a player had not got yet of the last publisher still comes.
+func TestFLVBehindAtRepublish(t *testing.T) {
+	b := newBench(t, remuxed)
+	b.publish()
+	b.headers(0)
+	v := b.watch()
+	b.video(0, keyframe(1, 1000))
+	b.sleep(1000)
+	v.room = 0
+	for i := range 5 {
+		b.video(uint32(40+i*40), interframe(i, 500))
+	}
+	b.sleep(200)
+	b.s.Unpublish(b, b.nowMs)
+	b.s = b.hub.Stream("v/live/s", b.vhost)
+	b.publish()
+	b.headers(0)
+	b.video(0, keyframe(2, 1000))
+	v.room = -1
+	b.sleep(2000)
+	_, tags := v.file()
+	frames := 0
+	for _, tag := range tags {
+		if tag.typ == msg.TypeVideo && tag.data[1] == 1 {
+			frames++
+		}
+	}
+	if frames != 7 {
+		t.Errorf("%d frames, want 7", frames)
+	}
+}

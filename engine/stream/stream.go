@@ -118,7 +118,7 @@ func (s *Stream) Publish(owner any) error {
 	}
 	s.clock.restart()
 	for _, p := range s.players {
-		if p.pos == s.log.head || !p.started {
+		if p.pos == s.log.head || !p.started && !p.tags {
 			p.awaitKey() // unless older video is still to be sent
 		}
 		if p.pos == s.log.head && !s.vhost.Play.ReduceSequenceHeader {

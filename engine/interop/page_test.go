@@ -19,13 +19,19 @@ const h264AndAAC = `video/mp4; codecs="avc1.42c01e,mp4a.40.2"`
 // startPage runs a server with all that the page can play, and gives it a publisher.
 func startPage(t *testing.T) (s *server, url string) {
 	t.Helper()
+	return startPageOf(t, "http_remux { enabled on; } hls { enabled on; low_latency on; hls_fragment 2; hls_window 30; } "+
+		"dash { enabled on; dash_fragment 2; dash_update_period 1; dash_timeshift 30; dash_window_size 15; }")
+}
+
+// startPageOf is startPage of a vhost that has something else.
+func startPageOf(t *testing.T, vhost string) (s *server, url string) {
+	t.Helper()
 	requireTool(t, "chromium", "ffmpeg")
 	port := freePort(t)
 	s = startServer(t, settings{
 		root: fmt.Sprintf("http_server { enabled on; listen 127.0.0.1:%d; dir %s; } "+
 			"http_api { enabled on; listen 127.0.0.1:%d; }", port, t.TempDir(), port),
-		vhost: "http_remux { enabled on; } hls { enabled on; low_latency on; hls_fragment 2; hls_window 30; } " +
-			"dash { enabled on; dash_fragment 2; dash_update_period 1; dash_timeshift 30; dash_window_size 15; }",
+		vhost: vhost,
 	})
 	url = fmt.Sprintf("http://127.0.0.1:%d/", port)
 	return s, url
@@ -43,9 +49,15 @@ func publishPage(t *testing.T, s *server, times int) *process {
 
 // TestPagePlays: the page plays each protocol, and goes on by itself after a republish.
 func TestPagePlays(t *testing.T) {
-	for _, protocol := range []string{"flv", "hls", "dash"} {
+	for _, protocol := range []string{"flv", "ws", "ts", "hls", "dash"} {
 		t.Run(protocol, func(t *testing.T) {
-			s, url := startPage(t)
+			start := startPage
+			if protocol == "ts" { // which cannot stand beside HLS
+				start = func(t *testing.T) (*server, string) {
+					return startPageOf(t, "http_remux { enabled on; mount [vhost]/[app]/[stream].ts; }")
+				}
+			}
+			s, url := start(t)
 			publisher := publishPage(t, s, 1)
 			b := openTab(t, "")
 			b.goTo(t, url+"?watch=live/cam")
@@ -56,8 +68,8 @@ func TestPagePlays(t *testing.T) {
 			eval[any](t, b, "document.querySelector('input[value="+protocol+"]').click() ?? null")
 			b.plays(t, 3)
 			// HTTP-FLV is what the page begins with, and one request that does not end.
-			if protocol == "flv" {
-				s.awaitLog(t, " play stream=/live/cam protocol=http-flv ", 1, joinWithin)
+			if name := map[string]string{"flv": "http-flv", "ws": "ws-flv", "ts": "http-ts"}[protocol]; name != "" {
+				s.awaitLog(t, " play stream=/live/cam protocol="+name+" ", 1, joinWithin)
 			} else {
 				b.wait(t, joinWithin, "performance.getEntriesByType('resource').some(e => e.name.includes('/live/cam"+
 					map[string]string{"hls": ".m3u8", "dash": "/video-"}[protocol]+"'))")
@@ -102,7 +114,11 @@ func TestPageLists(t *testing.T) {
 	b.wait(t, joinWithin, "!!document.querySelector('video')")
 	b.plays(t, 1)
 	b.shoot(t, "watch")
-	for _, u := range []string{s.url("live/cam"), url + "live/cam.flv", url + "live/cam.m3u8", url + "live/cam.mpd"} {
+	ws := strings.Replace(url, "http", "ws", 1)
+	for _, u := range []string{
+		s.url("live/cam"), url + "live/cam.flv", ws + "live/cam.flv",
+		url + "live/cam.m3u8", url + "live/cam.mpd",
+	} {
 		if !eval[bool](t, b, "[...document.querySelectorAll('code')].some(e => e.innerText === "+quoted(u)+")") {
 			t.Errorf("%s is not among the URLs: %s", u, b.text(t))
 		}

@@ -22,7 +22,8 @@ type description struct {
 	API     bool   `json:"api"`   // on this port
 	RTMP    int    `json:"rtmp"`  // port
 	RTMPS   int    `json:"rtmps"` // port; 0: none
-	FLV     string `json:"flv"`
+	FLV     string `json:"flv"`   // also over WebSocket
+	TS      string `json:"ts"`
 	HLS     string `json:"hls"`
 	LowHLS  bool   `json:"low_latency"`
 	Dash    string `json:"dash"`
@@ -44,7 +45,12 @@ func (p *Page) describe(w http.ResponseWriter, r *web.Request) {
 		d.RTMPS = port(p.config.RTMPS.Listen)
 	}
 	if v.HTTPRemux.Enabled {
-		d.FLV = mount(v.HTTPRemux.Mount)
+		switch v.HTTPRemux.Format { //nolint:exhaustive // a picture is to be seen
+		case conf.RemuxFLV:
+			d.FLV = mount(v.HTTPRemux.Mount)
+		case conf.RemuxTS:
+			d.TS = mount(v.HTTPRemux.Mount)
+		}
 	}
 	if v.HLS.Enabled {
 		d.HLS = file(v, v.HLS.M3U8File)

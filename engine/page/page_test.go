@@ -161,6 +161,8 @@ func TestDescribe(t *testing.T) {
 			dash { enabled on; }
 			http_remux { enabled on; }
 		}
+		vhost c.example { http_remux { enabled on; mount [vhost]/[app]/[stream].ts; } }
+		vhost d.example { http_remux { enabled on; mount [vhost]/[app]/[stream].mp3; } }
 		vhost off.example { enabled off; }`)
 	for url, want := range map[string]description{
 		"http://any/srsd/page.json": {
@@ -169,6 +171,12 @@ func TestDescribe(t *testing.T) {
 		"http://any/srsd/page.json?vhost=b.example": {
 			Version: "1.2.3", Vhost: "b.example", Named: true, API: true, RTMP: 1935, RTMPS: 1443, LowHLS: true,
 			FLV: "/[app]/[stream].flv", HLS: "/b.example/[app]/[stream]/i.m3u8", Dash: "/[app]/[stream].mpd",
+		},
+		"http://any/srsd/page.json?vhost=c.example": {
+			Version: "1.2.3", Vhost: "c.example", Named: true, API: true, RTMP: 1935, RTMPS: 1443, TS: "/[app]/[stream].ts",
+		},
+		"http://any/srsd/page.json?vhost=d.example": {
+			Version: "1.2.3", Vhost: "d.example", Named: true, API: true, RTMP: 1935, RTMPS: 1443,
 		},
 	} {
 		w := ask(h, http.MethodGet, url)

@@ -15,6 +15,9 @@ async function getJSON(url) {
   return r.json();
 }
 
+// viewersNote says who is counted as a viewer.
+export const viewersNote = 'RTMP, HTTP and WebSocket, and HLS by its sessions (hls_ctx), which end a while after the last request; players of DASH are not counted';
+
 // describe returns page.json of the vhost that is asked for.
 export function describe() { return getJSON('/srsd/page.json' + withVhost(asked.vhost)); }
 
@@ -60,7 +63,8 @@ function path(template, { app, stream }) {
 // playURLs are where a stream can be had over HTTP, '' where it cannot.
 export function playURLs(description, name) {
   const at = (template) => { const p = path(template, name); return p && location.origin + p; };
-  return { flv: at(description.flv), hls: at(description.hls), dash: at(description.dash) };
+  const flv = at(description.flv);
+  return { flv, ws: flv.replace(/^http/, 'ws'), ts: at(description.ts), hls: at(description.hls), dash: at(description.dash) };
 }
 
 // publishURLs are the server and the key, as OBS wants them, and both together.

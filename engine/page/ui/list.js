@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The list of streams.
 import { el, setText, show, copyRows, copyButton, kbps, duration, codecs } from './dom.js';
-import { asked, streams, watchLink, vhostOf, publishURLs, ffmpegCommand, split } from './data.js';
+import { viewersNote, asked, streams, watchLink, vhostOf, publishURLs, ffmpegCommand, split } from './data.js';
 
 const everyMs = 2000;
 const perPage = 60;
@@ -78,7 +78,7 @@ function card(s, description) {
     el('div', { className: 'row' }, el('a', { className: 'name', href: watchLink(s, description), textContent: s.name }), badge),
     el('p', { className: 'where', textContent: vhost ? `${vhost} / ${s.app}` : s.app }), what,
     el('dl', { className: 'facts' }, fact('Bit rate'), fact('Frames'),
-      fact('Viewers', 'RTMP, HTTP-FLV, and HLS by its sessions (hls_ctx), which end a while after the last request; players of DASH are not counted'), fact('Live for')));
+      fact('Viewers', viewersNote), fact('Live for')));
   let last = null;
   function update(now) {
     const live = now.publish.active;

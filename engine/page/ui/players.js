@@ -11,6 +11,8 @@ const nativeHLS = () => document.createElement('video').canPlayType(appleHLS) !=
 
 export const players = {
   flv: { name: () => 'HTTP-FLV', can: () => hasMSE, start: startFLV },
+  ws: { name: () => 'WS-FLV', can: () => hasMSE, start: startFLV },
+  ts: { name: () => 'HTTP-TS', can: () => hasMSE, start: (...all) => startMPEGTS('mpegts', ...all) },
   hls: { name: (d) => (d.low_latency ? 'LL-HLS' : 'HLS'), can: () => hasMSE || nativeHLS(), start: startHLS },
   dash: { name: () => 'DASH', can: () => hasMSE, start: startDash },
 };
@@ -41,14 +43,16 @@ export function buffered(video) {
 
 const jumpBehind = 5, jumpTo = 0.7; // s: a live stream that is late is joined anew at its end
 
-async function startFLV(video, url, told) {
+function startFLV(...all) { return startMPEGTS('flv', ...all); }
+
+async function startMPEGTS(type, video, url, told) {
   const mpegts = await library('mpegts-1.8.2.js', 'mpegts');
   mpegts.LoggingControl.enableAll = false;
   if (!mpegts.isSupported()) {
-    told.failed('This browser cannot play HTTP-FLV.', true);
+    told.failed('This browser cannot play it: choose another format.', true);
     return { stop() {}, latency: () => null };
   }
-  const p = mpegts.createPlayer({ type: 'flv', isLive: true, url }, {
+  const p = mpegts.createPlayer({ type, isLive: true, url }, {
     enableWorker: false, enableStashBuffer: false, lazyLoad: false, autoCleanupSourceBuffer: true,
     liveSync: true, liveSyncMaxLatency: 1.5, liveSyncTargetLatency: 0.8, liveSyncPlaybackRate: 1.1,
   });

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // One stream: its player, its state, its URLs.
 import { el, setText, show, copyRows, kbps, duration, codecs } from './dom.js';
-import { asked, stream, findStream, playURLs, publishURLs, split } from './data.js';
+import { viewersNote, asked, stream, findStream, playURLs, publishURLs, split } from './data.js';
 import { players, buffered } from './players.js';
 
 const lookMs = 500, askMs = 2000;
@@ -29,7 +29,7 @@ export function watch(main, tally, description) {
   const meters = el('dl', { className: 'meters' },
     meter('Behind live', 'How far the picture is behind the newest that this player knows of'), meter('Buffer'),
     meter('Dropped frames', 'Of those that were decoded'), meter('Picture'), meter('Bit rate', 'As published'),
-    meter('Viewers', 'RTMP, HTTP-FLV, and HLS by its sessions (hls_ctx), which end a while after the last request; players of DASH are not counted'), meter('Live for'), meter('Protocol'));
+    meter('Viewers', viewersNote), meter('Live for'), meter('Protocol'));
 
   const rows = [['RTMP', publish.rtmp.url]];
   if (publish.rtmps) rows.push(['RTMPS', publish.rtmps.url]);

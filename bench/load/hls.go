@@ -142,7 +142,7 @@ func RunHLS(ctx context.Context, o Options, report func(Progress)) (*HLSResult, 
 		return nil, err
 	}
 	for _, t := range o.PlayTargets {
-		if t.Protocol != HTTPFLV || !strings.Contains(t.Path, ".m3u8") {
+		if t.Protocol != HTTPFLV || t.TLS || !strings.Contains(t.Path, ".m3u8") {
 			return nil, fmt.Errorf("%w: %s: HLS is played from http://HOST/APP/STREAM.m3u8", ErrURL, t.URL)
 		}
 	}

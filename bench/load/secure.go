@@ -14,7 +14,7 @@ import (
 	"srsd/engine/link"
 )
 
-// TLS of rtmps:// targets. Handshakes block, so each has a goroutine while it lasts, on a copy
+// TLS of rtmps:// and https:// targets. Handshakes block, so each has a goroutine while it lasts, on a copy
 // of the descriptor. What comes after is the loop's: it encrypts what it sends, decrypts while
 // somebody looks at it, and discards records, as it discards anything else.
 

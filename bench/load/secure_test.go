@@ -21,7 +21,7 @@ import (
 )
 
 // tlsFront is TLS before a server, which returns the server's URL through it, and counts.
-func tlsFront(t *testing.T, rtmp string) (rtmps string, shaken *atomic.Int64) {
+func tlsFront(t *testing.T, plain string) (rtmps string, shaken *atomic.Int64) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -39,7 +39,7 @@ func tlsFront(t *testing.T, rtmp string) (rtmps string, shaken *atomic.Int64) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = l.Close() })
-	u, err := url.Parse(rtmp)
+	u, err := url.Parse(plain)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -68,7 +68,7 @@ func tlsFront(t *testing.T, rtmp string) (rtmps string, shaken *atomic.Int64) {
 			}()
 		}
 	}()
-	return "rtmps" + strings.TrimPrefix(strings.Replace(rtmp, u.Host, l.Addr().String(), 1), "rtmp"), shaken
+	return strings.Replace(strings.Replace(plain, u.Host, l.Addr().String(), 1), u.Scheme, u.Scheme+"s", 1), shaken
 }
 
 // TestTLS: publishers and players over TLS, of which those that are no sample discard records.
@@ -88,6 +88,19 @@ func TestTLS(t *testing.T) {
 	}
 	near(t, "bit rate of the median player", p.KbpsP50, 332+8, 0.15) // headers and records
 	near(t, "frames with a latency", float64(r.LatencyMs.N), 10*2*50, 0.1)
+}
+
+// TestTLSOverHTTP: HTTP-FLV players over TLS.
+func TestTLSOverHTTP(t *testing.T) {
+	s := start(t, fake.Behaviour{})
+	o := small(t, s, 20, 1)
+	front, shaken := tlsFront(t, s.HTTP("s"))
+	o.PlayTargets = targets(t, front, 1)
+	o.Duration = 2 * time.Second
+	p := mustRun(t, o).Players
+	if p.Playing != 20 || p.Lost != 0 || p.NoMedia != 0 || p.FramesMissing != 0 || shaken.Load() != 20 {
+		t.Errorf("players: %+v, %d handshakes", p, shaken.Load())
+	}
 }
 
 // TestTLSRefused: a server that speaks no TLS is named, and the test ends.

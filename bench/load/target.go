@@ -30,7 +30,7 @@ const (
 type Target struct {
 	URL      string // as it is shown
 	Protocol Protocol
-	TLS      bool   // rtmps
+	TLS      bool   // rtmps, https
 	Host     string // name or address and port, as in the URL
 	Addr     netip.AddrPort
 	// RTMP: what connect and play or publish say.
@@ -58,7 +58,7 @@ var indexVerb = regexp.MustCompile(`%(0[1-9])?d`)
 // appended to the stream's name. Streams of the same number stand together, so
 // that players are dealt out over all URLs first.
 //
-// Schemas: rtmp, rtmps, and http for HTTP-FLV. Host names are looked up, each once.
+// Schemas: rtmp, rtmps, and http and https for HTTP-FLV. Host names are looked up, each once.
 //
 //	streams  per URL, 1 to StreamsMax
 //	suffix   append the number where there is no %d; without it each URL without %d is one stream
@@ -134,14 +134,17 @@ func parseTarget(raw string) (Target, error) {
 			return Target{}, fmt.Errorf("%w: %s: %w", ErrURL, raw, err)
 		}
 		t.App = target.App
-	case "http":
-		t.Protocol = HTTPFLV
-		if port == "" {
+	case "http", "https":
+		t.Protocol, t.TLS = HTTPFLV, u.Scheme == "https"
+		switch {
+		case port == "" && t.TLS:
+			port = "443"
+		case port == "":
 			port = "80"
 		}
 		t.Path = u.RequestURI()
 	default:
-		return Target{}, fmt.Errorf("%w: %s: schema %q, known are rtmp, rtmps and http", ErrURL, raw, u.Scheme)
+		return Target{}, fmt.Errorf("%w: %s: schema %q, known are rtmp, rtmps, http and https", ErrURL, raw, u.Scheme)
 	}
 	if u.Hostname() == "" {
 		return Target{}, fmt.Errorf("%w: %s: no host", ErrURL, raw)

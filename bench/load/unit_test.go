@@ -69,7 +69,7 @@ func TestTargetParts(t *testing.T) {
 
 func TestTargetErrors(t *testing.T) {
 	for _, u := range []string{
-		"", "127.0.0.1/live/s", "rtmpt://h/live/s", "https://h/live/s.flv", "rtmp://127.0.0.1", "rtmp:///live/s",
+		"", "127.0.0.1/live/s", "rtmpt://h/live/s", "ws://h/live/s.flv", "rtmp://127.0.0.1", "rtmp:///live/s",
 		"rtmp://127.0.0.1:0/live/s", "rtmp://127.0.0.1:99999/live/s", "rtmp://127.0.0.1/live/s%zz", "rtmp://127.0.0.1/live/",
 	} {
 		if got, err := Targets(context.Background(), []string{u}, 1, false); !errors.Is(err, ErrURL) {

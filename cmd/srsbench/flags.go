@@ -65,7 +65,7 @@ type own struct {
 }
 
 type playCmd struct {
-	URLs []string `arg:"" name:"url" help:"rtmp(s)://HOST/APP/STREAM, http://HOST/APP/STREAM.flv; they share the players."`
+	URLs []string `arg:"" name:"url" help:"rtmp(s)://HOST/APP/STREAM, http(s)://HOST/APP/STREAM.flv; they share players."`
 	players
 	common
 }

@@ -244,7 +244,7 @@ func TestFLVKinds(t *testing.T) {
 	}
 }
 
-// TestFLVSlow: a player that takes a little at a time is moved forward between two tags, and
+// TestFLVSlow: N03, a player that takes a little at a time is moved forward between two tags, and
 // what it has is a whole file.
 func TestFLVSlow(t *testing.T) {
 	for _, kind := range []Form{FLV, WS} {

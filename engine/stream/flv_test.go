@@ -189,8 +189,14 @@ func TestFLVRepublish(t *testing.T) {
 	b.audit()
 }
 
-// TestFLVKinds: what the header says, and what is left out.
+// TestFLVKinds: what the header says, and what is left out, also over WebSocket.
 func TestFLVKinds(t *testing.T) {
+	for _, kind := range []Form{FLV, WS} {
+		t.Run(formSuffix[kind], func(t *testing.T) { kindsOf(t, kind) })
+	}
+}
+
+func kindsOf(t *testing.T, kind Form) {
 	for _, c := range []struct {
 		name         string
 		change       func(*conf.HTTPRemux)
@@ -214,7 +220,7 @@ func TestFLVKinds(t *testing.T) {
 			})
 			var v *viewer
 			if !late {
-				v = b.watch()
+				v = b.watchAs(kind)
 			}
 			b.publish()
 			if c.video {
@@ -224,7 +230,7 @@ func TestFLVKinds(t *testing.T) {
 				b.audio(0, audioHeader(1))
 			}
 			if late && !c.video {
-				v = b.watch() // no keyframe to begin with
+				v = b.watchAs(kind) // no keyframe to begin with
 			}
 			if c.video {
 				b.video(0, keyframe(1, 100))
@@ -233,9 +239,12 @@ func TestFLVKinds(t *testing.T) {
 				b.audio(0, audioFrame(1, 100))
 			}
 			if v == nil {
-				v = b.watch()
+				v = b.watchAs(kind)
 			}
 			b.sleep(2000)
+			if kind == WS {
+				v.raw = v.unframed()
+			}
 			kinds, tags := v.file()
 			if kinds != c.kinds || len(tags) != c.tags {
 				t.Errorf("%s, late %v: kinds %d, %d tags; want %d, %d", c.name, late, kinds, len(tags), c.kinds, c.tags)
@@ -344,4 +353,104 @@ func TestFLVBehindAtRepublish(t *testing.T) {
 	if frames != 7 {
 		t.Errorf("%d frames, want 7", frames)
 	}
+}
+
+// TestFLVEnhanced: messages of Enhanced RTMP, of several codecs and tracks, stand in the FLV forms as
+// they came, and those who come later get the headers of every track.
+func TestFLVEnhanced(t *testing.T) {
+	b := newBench(t, remuxed)
+	early := [...]*viewer{b.join(), b.watch(), b.watchAs(WS)}
+	b.publish()
+	b.s.WriteMetadata(0, []byte("meta"), false, b.nowMs)
+	for _, m := range [][]byte{
+		ex(1, typeStart, "hvc1", "v0"), one(1, typeStart, "av01", 1, "v1"), ex(1, typeMeta, "hvc1", "hdr0"),
+	} {
+		b.video(0, m)
+	}
+	b.audio(0, sound(typeStart, "Opus", ""))
+	b.audio(0, soundOf(typeStart, "fLaC", 1, "a1"))
+	b.video(0, ex(1, typeFrame, "hvc1", "\x00\x00\x00k0"))
+	b.video(0, one(1, typeFrame, "av01", 1, "k1"))
+	b.audio(10, sound(typeFrame, "Opus", "s0"))
+	b.audio(10, soundOf(typeFrame, "fLaC", 1, "s1"))
+	b.video(40, many(2, typeFrame, "hvc1", listed(0, "\x00\x00\x00i0"), listed(1, "\x00\x00\x00i1")))
+	b.sleep(1000)
+	late := [...]*viewer{b.join(), b.watch(), b.watchAs(WS)}
+	b.video(80, ex(2, typeFrame, "hvc1", "\x00\x00\x00i2"))
+	b.sleep(1000)
+	for name, three := range map[string][3]*viewer{"early": early, "late": late} {
+		want := three[0].messages()
+		_, tags := three[1].file()
+		three[2].raw = three[2].unframed()
+		_, framed := three[2].file()
+		if len(want) != 12 {
+			t.Errorf("%s: %d messages over RTMP, want 12", name, len(want))
+		}
+		expect(t, framed, tags...)
+		if name == "early" {
+			expect(t, tags, want...)
+			continue
+		}
+		for i := range want { // times of those who come later are their own over RTMP
+			if i >= len(tags) || tags[i].typ != want[i].typ || tags[i].data != want[i].data {
+				t.Fatalf("%s: FLV %v\nRTMP %v", name, tags, want)
+			}
+		}
+	}
+	b.audit()
+}
+
+// TestFLVTimes: atc, atc_auto and mix_correct change the tags as they change RTMP's messages.
+func TestFLVTimes(t *testing.T) {
+	const from = 1_000_000
+	for name, c := range map[string]struct {
+		change func(*conf.Play)
+		first  uint32 // time of the first frame of video
+	}{
+		"time_jitter full": {func(*conf.Play) {}, from},
+		"atc":              {func(p *conf.Play) { p.ATC = true }, from},
+		"atc_auto":         {func(p *conf.Play) { p.ATCAuto = true }, from},
+		"mix_correct":      {func(p *conf.Play) { p.MixCorrect = true }, from},
+	} {
+		b := newBench(t, func(v *conf.Vhost) { remuxed(v); c.change(&v.Play) })
+		rtmp, flv := b.join(), b.watch()
+		b.publish()
+		b.s.WriteMetadata(from, []byte("meta"), true, b.nowMs)
+		b.video(from, videoHeader(1))
+		b.audio(from, audioHeader(1))
+		for i := range 50 {
+			ts := uint32(from + i*40)
+			b.video(ts, interOrKey(i))
+			b.audio(ts-10, audioFrame(i, 50)) // late: mix_correct puts it before
+			b.sleep(40)
+		}
+		b.sleep(2000)
+		want := rtmp.media()
+		_, tags := flv.file()
+		var got []got
+		for _, tag := range tags {
+			if tag.typ != msg.TypeDataAMF0 {
+				got = append(got, tag)
+			}
+		}
+		if len(got) != len(want) || len(got) < 100 {
+			t.Fatalf("%s: %d tags, over RTMP %d messages", name, len(got), len(want))
+		}
+		shift := got[0].ts - want[0].ts
+		for i := range got {
+			if got[i].data != want[i].data || got[i].ts-want[i].ts != shift {
+				t.Fatalf("%s: tag %d is %v, over RTMP %v; the first ones differ by %d", name, i, got[i], want[i], shift)
+			}
+		}
+		if got[2].ts < c.first-10 || got[2].ts > c.first {
+			t.Errorf("%s: the first frame is at %d, want %d", name, got[2].ts, c.first)
+		}
+	}
+}
+
+func interOrKey(i int) []byte {
+	if i%25 == 0 {
+		return keyframe(i, 200)
+	}
+	return interframe(i, 100)
 }

@@ -146,6 +146,9 @@ func (f *form) Take(batch []Message) {
 	nowMs := f.out.hub.nanos() / 1e6
 	for i := range batch {
 		m := &batch[i]
+		if m.Track == Data && f.source != nil && f.source.clock.keeps() {
+			f.out.clock.keep() // atc_auto
+		}
 		switch {
 		case !f.wants(m.Track):
 		case f.encoder.Encoder != nil:

@@ -253,3 +253,105 @@ func TestBesideRequests(t *testing.T) {
 		t.Fatal("requests hang after the end")
 	}
 }
+
+// P01, P03: messages without media, and media that is cut, are left out, and nothing else is.
+func TestEmptyFrames(t *testing.T) {
+	for _, c := range append(containers, "low_latency on") {
+		h := newHouse(t, c)
+		all := cmaftest.Load(t, cmaftest.H264AAC)
+		h.begin()
+		for i, m := range all {
+			h.write([]stream.Message{m})
+			for _, body := range []string{
+				"", "\x17", "\x27\x01", "\x27\x01\x00\x00", "\x27\x01\x00\x00\x00", "\x27\x01\x00\x00\x00\x00\x00\x00\x00",
+				"\x27\x01\x00\x00\x00\x00\xff\xff\xff\x41", "\x27\x01\x00\x00\x00\x00\x00", "\x97", "\x97avc1",
+			} {
+				if i > 10 {
+					h.write([]stream.Message{{Track: stream.Video, TimeMs: m.TimeMs, Payload: []byte(body)}})
+				}
+			}
+			for _, body := range []string{"", "\xaf", "\xaf\x01"} {
+				h.write([]stream.Message{{Track: stream.Audio, TimeMs: m.TimeMs, Payload: []byte(body)}})
+			}
+		}
+		if err := h.m.End(); err != nil {
+			t.Fatal(err)
+		}
+		p := h.valid(t, c)
+		if slices.ContainsFunc(p.segments, func(s parsedSegment) bool { return s.discontinuity }) || len(p.segments) != 6 {
+			t.Errorf("%s: %d segments, or a discontinuity", c, len(p.segments))
+		}
+		if c == containers[0] {
+			checkTS(t, h.media(p), all)
+		} else {
+			checkMP4(t, c, h.media(p), all)
+		}
+	}
+}
+
+// P10: a clock that stands still, alternates or runs backwards: segments are bounded, and playlists valid.
+func TestNoClock(t *testing.T) {
+	for what, how := range map[string]func(i int, m *stream.Message){
+		"stands still":   func(_ int, m *stream.Message) { m.TimeMs = 0 },
+		"alternates":     func(i int, m *stream.Message) { m.TimeMs += int64(i%2) * 20_000 },
+		"runs backwards": func(i int, m *stream.Message) { m.TimeMs -= int64(i) * 100 },
+	} {
+		for _, c := range append(containers, "low_latency on") {
+			h := newHouse(t, c)
+			all := long(t, cmaftest.H264AAC, 8)
+			for i := range all {
+				how(i, &all[i])
+			}
+			h.publish(all)
+			v := h.output().view.Load()
+			if !v.listed && what == "stands still" {
+				continue // no time has passed, so there is no segment
+			}
+			p := parseOf(t, string(v.whole.bytes), false)
+			for _, s := range p.segments {
+				if s.duration > 31 {
+					t.Errorf("%s, %s: a segment of %v s", what, c, s.duration)
+				}
+				if b := h.body("/live/" + s.url); c == containers[0] && (len(b)%188 != 0 || len(b) == 0) {
+					t.Errorf("%s: %s has %d bytes", what, s.url, len(b))
+				}
+			}
+			if t.Failed() {
+				t.Fatalf("%s, %s", what, c)
+			}
+		}
+	}
+}
+
+// P12: sound that ends, or begins, in mid-stream, and other codecs: one discontinuity, where something
+// has changed, and no time is lost.
+func TestTracksChange(t *testing.T) {
+	one := long(t, cmaftest.H264AAC, 1)
+	silent := without(one, func(m *stream.Message) bool { return m.Track == stream.Audio })
+	for _, c := range append(containers, "low_latency on") {
+		for _, change := range []struct {
+			what string
+			all  []stream.Message
+			gaps int
+		}{
+			{"sound ends", append(slices.Clone(one), shifted(silent, 6000, true)...), 0},
+			{"sound begins", append(slices.Clone(silent), shifted(one, 6000, false)...), 1},
+			{"HEVC follows", append(slices.Clone(one), shifted(cmaftest.Load(t, cmaftest.HEVCOpus), 6000, false)...), 1},
+			{"MP3 follows", append(slices.Clone(one), shifted(cmaftest.Load(t, cmaftest.H264MP3), 6000, false)...), 1},
+		} {
+			h := newHouse(t, c)
+			h.publish(change.all)
+			p := h.valid(t, c+", "+change.what)
+			gaps, seconds := 0, 0.0
+			for _, s := range p.segments {
+				if s.discontinuity {
+					gaps++
+				}
+				seconds += s.duration
+			}
+			if gaps != change.gaps || seconds < 11.8 {
+				t.Errorf("%s, %s: %d discontinuities, want %d; %v s", c, change.what, gaps, change.gaps, seconds)
+			}
+		}
+	}
+}

@@ -81,7 +81,7 @@ func (s *Server) Serve(w http.ResponseWriter, r *web.Request) bool {
 			return false
 		}
 	}
-	data, kind, ok := o.get(name)
+	data, kind, ok := o.get(name, time.Now())
 	if !ok {
 		return false
 	}

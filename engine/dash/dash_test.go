@@ -257,6 +257,24 @@ func TestFFmpeg(t *testing.T) {
 	}
 }
 
+// The manifest tells what time it is, at each request, in milliseconds.
+func TestClock(t *testing.T) {
+	h := newHouse(t)
+	h.publish(cmaftest.Load(t, cmaftest.H264AAC))
+	for range 2 {
+		before := time.Now().Truncate(time.Millisecond)
+		x := h.manifest()
+		if len(x.UTCTimings) != 1 || x.UTCTimings[0].SchemeIdUri != "urn:mpeg:dash:utc:direct:2014" {
+			t.Fatalf("UTCTiming %+v", x.UTCTimings)
+		}
+		told, err := time.Parse(time.RFC3339Nano, x.UTCTimings[0].Value)
+		if err != nil || told.Before(before) || told.After(time.Now()) {
+			t.Errorf("it says %s, it is %v: %v", x.UTCTimings[0].Value, before, err)
+		}
+		time.Sleep(2 * time.Millisecond)
+	}
+}
+
 func TestNothingYet(t *testing.T) {
 	h := newHouse(t)
 	for _, target := range []string{"/live/s.mpd", "/live/s/", "/live/s/video-1.m4s", "/live/other.mpd"} {

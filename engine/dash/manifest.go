@@ -17,7 +17,15 @@ import (
 
 const profile = "urn:mpeg:dash:profile:isoff-live:2011"
 
-// manifest returns the MPD as it is now (ISO/IEC 23009-1 §5).
+// Players have to know the server's clock to ask for no segment that is not there yet. The manifest
+// tells it (§5.8.4.11, ISO/IEC 23009-1:2022 table 33): whoever is served gets the time of that moment, which
+// takes the place of clockForm.
+const (
+	clockScheme = "urn:mpeg:dash:utc:direct:2014"
+	clockForm   = "2006-01-02T15:04:05.000Z"
+)
+
+// manifest returns the MPD as it is now (ISO/IEC 23009-1 §5), but for the time of day.
 func (m *muxer) manifest() ([]byte, error) {
 	x := mpd.NewMPD(mpd.DYNAMIC_TYPE)
 	x.Profiles = mpd.ListOfProfilesType(profile)
@@ -34,6 +42,7 @@ func (m *muxer) manifest() ([]byte, error) {
 	x.TimeShiftBufferDepth = duration(time.Duration(m.conf.TimeShiftMs) * time.Millisecond)
 	x.MinBufferTime = duration(fragment)
 	x.MaxSegmentDuration = duration(longest)
+	x.UTCTimings = []*mpd.DescriptorType{mpd.NewDescriptor(clockScheme, clockForm, "")}
 	var b bytes.Buffer
 	if _, err := x.Write(&b, "  ", true); err != nil {
 		return nil, fmt.Errorf("dash: manifest: %w", err)

@@ -3,8 +3,10 @@
 package dash
 
 import (
+	"bytes"
 	"strings"
 	"sync"
+	"time"
 
 	"srsd/engine/sink"
 )
@@ -26,6 +28,7 @@ type output struct {
 
 	mu       sync.RWMutex
 	manifest []byte // nil before the first segment
+	clockAt  int    // where in it the time of day stands
 	files    map[string]file
 	order    []string // of segments, oldest first
 	bytes    int
@@ -47,11 +50,13 @@ func newOutput(id sink.ID) *output {
 }
 
 // get returns a file, or the manifest, which has no name.
-func (o *output) get(name string) (data []byte, kind string, ok bool) {
+func (o *output) get(name string, now time.Time) (data []byte, kind string, ok bool) {
 	o.mu.RLock()
 	defer o.mu.RUnlock()
-	if name == "" {
-		return o.manifest, manifestType, o.manifest != nil
+	if name == "" && o.manifest != nil {
+		data = bytes.Clone(o.manifest)
+		copy(data[o.clockAt:], now.UTC().Format(clockForm))
+		return data, manifestType, true
 	}
 	f, ok := o.files[name]
 	return f.data, f.kind, ok
@@ -99,5 +104,5 @@ func (o *output) forget(name string) {
 func (o *output) publish(manifest []byte) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.manifest = manifest
+	o.manifest, o.clockAt = manifest, bytes.Index(manifest, []byte(clockForm))
 }

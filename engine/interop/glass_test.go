@@ -65,3 +65,27 @@ func TestGlassToGlass(t *testing.T) {
 		})
 	}
 }
+
+// TestDashClock: a browser whose clock is a minute ahead, or behind, plays DASH as near to the live
+// edge as any other: it takes the server's clock, from the manifest.
+func TestDashClock(t *testing.T) {
+	for _, c := range []struct{ name, ahead string }{{"a minute ahead", "60000"}, {"a minute behind", "-60000"}} {
+		t.Run(c.name, func(t *testing.T) {
+			s, url := startPage(t)
+			publishPage(t, s, 1)
+			b := openTab(t, `
+				const Real = Date;
+				window.Date = class extends Real {
+					constructor(...a) { if (a.length) super(...a); else super(Real.now() + `+c.ahead+`); }
+					static now() { return Real.now() + `+c.ahead+`; }
+				};`)
+			b.goTo(t, url+"?watch=live/cam")
+			b.wait(t, joinWithin, "!!document.querySelector('input[value=dash]')")
+			eval[any](t, b, "document.querySelector('input[value=dash]').click() ?? null")
+			b.plays(t, 5)
+			const behind = "parseFloat(document.querySelector('.meters dd').innerText)"
+			b.wait(t, joinWithin, behind+" > 1 && "+behind+" < 12")
+			b.exceptions(t)
+		})
+	}
+}

@@ -108,8 +108,8 @@ async function startDash(video, url, told) {
   p.updateSettings({
     debug: { logLevel: dashjs.Debug.LOG_LEVEL_NONE },
     streaming: {
-      // The clock is the Date of the manifest's answer: nobody else is asked.
-      utcSynchronization: { enabled: true, useManifestDateHeaderTimeSource: true },
+      // The manifest tells the server's clock: nobody else is asked.
+      utcSynchronization: { enabled: true, useManifestDateHeaderTimeSource: false },
       delay: { liveDelayFragmentCount: 3 }, liveCatchup: { enabled: true, maxDrift: 8 }, buffer: { bufferToKeep: 20 },
     },
   });

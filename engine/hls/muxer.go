@@ -79,7 +79,6 @@ type building struct {
 	segment
 	start, last time.Duration // times of the first and the last frame
 	step        time.Duration
-	video       bool // a picture is in it
 
 	// frames are all of it while it is shorter than shortest: if another track changes then, as both
 	// do when an encoder begins anew, they are the first ones of the next segment.
@@ -349,7 +348,7 @@ func (m *muxer) ends(f *cmaf.Frame) bool {
 	switch {
 	case f.Track == m.video && d >= length && (f.Key || !m.c.WaitKeyframe):
 		return true
-	case f.Track == m.audio && !m.open.video && d >= times(m.c.FragmentMs, m.c.AOFRatio):
+	case f.Track == m.audio && m.open.pictures == 0 && d >= times(m.c.FragmentMs, m.c.AOFRatio):
 		return true
 	default:
 		return d >= max(forcedSegments*length, forcedAfter) || m.box.bytes() >= segmentBytesMax
@@ -372,7 +371,9 @@ func (m *muxer) add(f *cmaf.Frame) error {
 			}
 		}
 	}
-	b.video = b.video || f.Track == m.video
+	if f.Track == m.video {
+		b.pictures++
+	}
 	if f.Time()-b.start < shortest && len(b.frames) < framesMax {
 		b.frames = append(b.frames, *f)
 	} else {

@@ -4,11 +4,14 @@ package hls
 
 import (
 	"bytes"
+	"compress/gzip"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -36,6 +39,7 @@ type segment struct {
 	url           string
 	file          *resource
 	duration      time.Duration
+	pictures      int
 	wall          time.Time
 	discontinuity bool
 	independent   bool
@@ -78,8 +82,40 @@ type listing struct {
 
 // text is a playlist with room for the name of a session at some places.
 type text struct {
+	bytes  []byte
+	at     []int
+	packed *packed
+}
+
+// packed is a playlist with gzip, made for the first player that takes it.
+type packed struct {
+	once  sync.Once
 	bytes []byte
-	at    []int
+}
+
+// packers are gzip.Writers, of a megabyte each.
+var packers = sync.Pool{New: func() any {
+	w, _ := gzip.NewWriterLevel(nil, gzip.BestSpeed) // an error is for other levels
+	return w
+}}
+
+// pack returns the playlist with gzip (RFC 1952), nil if each session has one of its own. Safe for
+// concurrent use.
+func (t *text) pack() []byte {
+	if len(t.at) > 0 || t.packed == nil {
+		return nil
+	}
+	t.packed.once.Do(func() {
+		var b bytes.Buffer
+		w := packers.Get().(*gzip.Writer)
+		w.Reset(&b)
+		_, err := w.Write(t.bytes)
+		if err = errors.Join(err, w.Close()); err == nil {
+			t.packed.bytes = b.Bytes()
+		}
+		packers.Put(w)
+	})
+	return t.packed.bytes
 }
 
 // with returns the playlist for one session.
@@ -171,7 +207,7 @@ func (l *listing) render(context bool, skip int) text {
 		w.url(l.hint)
 		w.line("\"")
 	}
-	return text{bytes: w.Bytes(), at: w.at}
+	return text{bytes: w.Bytes(), at: w.at, packed: &packed{}}
 }
 
 // begin writes what stands before a segment.

@@ -30,6 +30,8 @@ var (
 	headerPlaylist = []string{playlistType}
 	headerNoCache  = []string{"no-cache"}
 	headerNoStore  = []string{"private, no-store"}
+	headerVary     = []string{"Accept-Encoding"}
+	headerGzip     = []string{"gzip"}
 )
 
 // Serve implements web.Handler.
@@ -105,7 +107,7 @@ func (s *Server) wait(r *web.Request, one, other <-chan struct{}, most time.Dura
 func (s *Server) playlist(w http.ResponseWriter, r *web.Request, o *output) {
 	v := o.view.Load()
 	if r.URL.RawQuery == "" && !o.c.Ctx && v.listed {
-		send(w, r, v.whole.bytes)
+		s.answer(w, r, &v.whole, "")
 		return
 	}
 	q := r.URL.Query()
@@ -136,13 +138,39 @@ func (s *Server) playlist(w http.ResponseWriter, r *web.Request, o *output) {
 	}
 }
 
-// answer sends a playlist to a player with a session, or without one.
+// answer sends a playlist to a player with a session, or without one; compressed if it is the same for
+// all and the player takes that.
 func (s *Server) answer(w http.ResponseWriter, r *web.Request, t *text, session string) {
-	body := t.with(session)
+	w.Header()["Vary"] = headerVary
+	var body []byte
+	if takesGzip(r.Header.Values("Accept-Encoding")) {
+		if body = t.pack(); body != nil {
+			w.Header()["Content-Encoding"] = headerGzip
+		}
+	}
+	if body == nil {
+		body = t.with(session)
+	}
 	if session != "" {
 		s.contexts.took(session, len(body))
 	}
 	send(w, r, body)
+}
+
+// takesGzip reads Accept-Encoding (RFC 9110 §12.5.3). What is not named is not sent.
+func takesGzip(accept []string) bool {
+	for _, line := range accept {
+		for coding := range strings.SplitSeq(line, ",") {
+			name, weight, _ := strings.Cut(coding, ";")
+			if !strings.EqualFold(strings.TrimSpace(name), "gzip") {
+				continue
+			}
+			q, found := strings.CutPrefix(strings.TrimSpace(weight), "q=")
+			n, err := strconv.ParseFloat(q, 64)
+			return !found || err == nil && n > 0
+		}
+	}
+	return false
 }
 
 // wanted is what of a playlist a player waits for.

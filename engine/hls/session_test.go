@@ -19,7 +19,7 @@ import (
 )
 
 var master = regexp.MustCompile(`^#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=\d+,AVERAGE-BANDWIDTH=\d+,` +
-	`CODECS="avc1\.64000a,mp4a\.40\.2",RESOLUTION=128x72\n(\S+\?hls_ctx=([A-Z0-9]{8})\S*)\n$`)
+	`CODECS="avc1\.64000a,mp4a\.40\.2",RESOLUTION=128x72,FRAME-RATE=10\.000\n(\S+\?hls_ctx=([A-Z0-9]{8})\S*)\n$`)
 
 // A player gets a session, with which it has the playlist and segments; its other parameters go on.
 // Who has another one, or was silent for too long, is refused.

@@ -16,6 +16,7 @@ type variant struct {
 	peak, average int64 // bits per second
 	codecs        string
 	width, height int
+	pictures      float64 // per second
 }
 
 // attributes are those of EXT-X-STREAM-INF.
@@ -27,6 +28,9 @@ func (v *variant) attributes() string {
 	if v.width > 0 && v.height > 0 {
 		s += fmt.Sprintf(",RESOLUTION=%dx%d", v.width, v.height)
 	}
+	if v.pictures > 0 {
+		s += fmt.Sprintf(",FRAME-RATE=%.3f", v.pictures)
+	}
 	return s
 }
 
@@ -37,13 +41,15 @@ func (m *muxer) variant() (v variant) {
 	}
 	var total int64
 	var all time.Duration
+	pictures := 0
 	v.peak = 0
 	for _, s := range m.listed.segments {
 		size := int64(len(s.file.data))
-		total, all = total+size, all+s.duration
+		total, all, pictures = total+size, all+s.duration, pictures+s.pictures
 		v.peak = max(v.peak, rate(size, s.duration))
 	}
 	v.average = rate(total, all)
+	v.pictures = float64(pictures) / max(all.Seconds(), 0.001)
 	if m.video != nil || m.audio != nil {
 		v.codecs, v.width, v.height = "", 0, 0
 		for _, t := range []*cmaf.Track{m.video, m.audio} {

@@ -26,11 +26,21 @@ type webServer struct {
 func startHLS(t *testing.T, directives string) webServer {
 	t.Helper()
 	port := freePort(t)
+	if !strings.Contains(directives, "hls_window") {
+		directives += " hls_window 60;"
+	}
 	srv := startServer(t, settings{
 		root:  fmt.Sprintf("http_server { enabled on; listen 127.0.0.1:%d; }", port),
-		vhost: "hls { enabled on; hls_fragment 1; hls_window 60; " + directives + " }",
+		vhost: "hls { enabled on; hls_fragment 1; " + directives + " }",
 	})
-	return webServer{srv, fmt.Sprintf("http://127.0.0.1:%d", port)}
+	s := webServer{srv, fmt.Sprintf("http://127.0.0.1:%d", port)}
+	if !eventually(readyWithin, func() bool {
+		r, err := http.Get(s.web)
+		return err == nil && r.Body.Close() == nil
+	}) {
+		t.Fatalf("%s does not answer within %v", s.web, readyWithin)
+	}
+	return s
 }
 
 // get returns what a URL has.

@@ -200,15 +200,14 @@ func published(messages []stream.Message, track stream.Track) (all []string) {
 	return all
 }
 
-// checkTS reads a transport stream and compares it with what was published.
-func checkTS(t *testing.T, ts []byte, messages []stream.Message) {
+// readTS returns the pictures and packets of sound of a transport stream, whose times have to grow.
+func readTS(t *testing.T, ts []byte) (videos, sounds []string) {
 	t.Helper()
 	r := &mpegts.Reader{R: bytes.NewReader(ts)}
 	if err := r.Initialize(); err != nil {
 		t.Fatal(err)
 	}
 	r.OnDecodeError(func(err error) { t.Errorf("the stream is not clean: %v", err) })
-	var videos, sounds []string
 	lastDTS := int64(-1)
 	picture := func(_, dts int64, units [][]byte) error {
 		if dts <= lastDTS {
@@ -240,6 +239,13 @@ func checkTS(t *testing.T, ts []byte, messages []stream.Message) {
 	}
 	for r.Read() == nil { //nolint:revive // until its end
 	}
+	return videos, sounds
+}
+
+// checkTS reads a transport stream and compares it with what was published.
+func checkTS(t *testing.T, ts []byte, messages []stream.Message) {
+	t.Helper()
+	videos, sounds := readTS(t, ts)
 	if want := published(messages, stream.Audio); !slices.Equal(want, sounds) {
 		t.Errorf("%d packets of audio, %d published, or they differ", len(sounds), len(want))
 	}

@@ -164,27 +164,6 @@ func load(f *flags, environ []string) (cfg *conf.Config, warnings []conf.Warning
 	return cfg, warnings, name, err
 }
 
-// gcPercent is Go's GOGC, unless the environment has one. What streams hold is not in Go's
-// heap, so the collector only sees sessions: 40 MB with 19,500 players. With 200 it runs
-// half as often as with 100 while players come, for 0.1 KB more per player; 400 would cost
-// 1 KB (BENCHMARK.md).
-const gcPercent = 200
-
-// gcPercentSegments is it where segments are served from memory. They are in Go's heap, bytes without a pointer,
-// and nearly all of it: the collector has little to look at, and with 200 the process would be three times
-// as large as what is held (BENCHMARK.md).
-const gcPercentSegments = 50
-
-// garbage returns which of them is right for a configuration.
-func garbage(c *conf.Config) int {
-	for _, v := range c.Vhosts {
-		if v.Enabled && (v.HLS.Enabled || v.Dash.Enabled || v.HDS.Enabled) {
-			return gcPercentSegments
-		}
-	}
-	return gcPercent
-}
-
 // goShare is which part of the memory budget Go's heap may grow to before the collector works
 // harder (GOMEMLIMIT, unless the environment has one). The heap holds sessions and incomplete
 // messages; what streams hold lies outside of it, and gives way to it.
@@ -217,7 +196,10 @@ func serve(cfg *conf.Config, warnings []conf.Warning, name string, console io.Wr
 		runtime.GOMAXPROCS(2)
 	}
 	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(garbage(cfg))
+		debug.SetGCPercent(gcPercent)
+		if segments(cfg) {
+			go tuneCollector(ctx)
+		}
 	}
 	memory, from := engine.MemoryBudget(cfg)
 	if os.Getenv("GOMEMLIMIT") == "" && memory > 0 {

@@ -131,7 +131,7 @@ func (f *hlsFigures) problem(cause string) {
 }
 
 // RunHLS carries out a test with Options.Players players of HLS, as Run does; of o it uses Name,
-// Players, PlayTargets (http), Rate, Warm, Duration, Timeout, Sources, Threads and PIDs.
+// Players, PlayTargets (http, https), Rate, Warm, Duration, Timeout, Sources, Threads and PIDs.
 //
 // A player is a goroutine with one connection that is kept: it sends a few requests per second, so
 // that an event loop of its own would gain little. Threads is what they share (GOMAXPROCS is
@@ -142,8 +142,8 @@ func RunHLS(ctx context.Context, o Options, report func(Progress)) (*HLSResult, 
 		return nil, err
 	}
 	for _, t := range o.PlayTargets {
-		if t.Protocol != HTTPFLV || t.TLS || !strings.Contains(t.Path, ".m3u8") {
-			return nil, fmt.Errorf("%w: %s: HLS is played from http://HOST/APP/STREAM.m3u8", ErrURL, t.URL)
+		if t.Protocol != HTTPFLV || !strings.Contains(t.Path, ".m3u8") {
+			return nil, fmt.Errorf("%w: %s: HLS is played from http(s)://HOST/APP/STREAM.m3u8", ErrURL, t.URL)
 		}
 	}
 	spread(&o)

@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -40,6 +41,7 @@ type hlsPlayer struct {
 	timeout time.Duration
 
 	conn net.Conn
+	tcp  net.Conn // under conn, or the same
 	r    *bufio.Reader
 	used bool // the connection had a whole answer
 	body bytes.Buffer
@@ -300,6 +302,10 @@ func (p *hlsPlayer) dial(ctx context.Context, timeout time.Duration) (err error)
 		return plainNet(err)
 	}
 	p.f.connected.Add(1)
+	p.tcp = p.conn
+	if p.target.TLS { // it shakes hands with the first request
+		p.conn = tls.Client(p.conn, clientTLS)
+	}
 	p.r, p.used = bufio.NewReaderSize(p.conn, hlsReadBytes), false
 	return nil
 }
@@ -309,11 +315,11 @@ func (p *hlsPlayer) hangUp() {
 	if p.conn == nil {
 		return
 	}
-	if c, ok := p.conn.(*net.TCPConn); ok {
+	if c, ok := p.tcp.(*net.TCPConn); ok {
 		_ = c.SetLinger(0)
 	}
-	_ = p.conn.Close()
-	p.conn, p.r, p.used = nil, nil, false
+	_ = p.tcp.Close()
+	p.conn, p.tcp, p.r, p.used = nil, nil, nil, false
 }
 
 // plainNet is an error without addresses and ports, so that the same causes are counted together.

@@ -106,7 +106,7 @@ type stormCmd struct {
 }
 
 type hlsCmd struct {
-	URLs    []string `arg:"" name:"url" help:"http://HOST/APP/STREAM.m3u8; they share the players."`
+	URLs    []string `arg:"" name:"url" help:"http(s)://HOST/APP/STREAM.m3u8; they share the players."`
 	Players int      `short:"n" default:"100" placeholder:"N" help:"Players (${default})."`
 	Streams int      `short:"s" placeholder:"N" help:"Streams per URL, numbered from 0 as %d or at the end."`
 	common

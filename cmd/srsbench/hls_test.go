@@ -139,6 +139,20 @@ func TestHLS(t *testing.T) {
 	}
 }
 
+// TestHLSSecure: the same over https, whose certificate is not looked at.
+func TestHLSSecure(t *testing.T) {
+	web := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/live/s.m3u8" {
+			_, _ = io.WriteString(w, "#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:60,\na.ts\n")
+		}
+	}))
+	defer web.Close()
+	code, stdout, stderr := bench(t, "hls", web.URL+"/live/s.m3u8", "-n", "3", "--warm", "1ms", "-d", "2s", "--every", "0")
+	if code != exitOK || !strings.Contains(stdout, "3 of 3 playing; 0 stood still") {
+		t.Errorf("exit code %d\n%s%s", code, stdout, stderr)
+	}
+}
+
 // A server that makes no new segment, and one that has none: players stand still, requests fail.
 func TestHLSTrouble(t *testing.T) {
 	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

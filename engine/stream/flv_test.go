@@ -454,3 +454,49 @@ func interOrKey(i int) []byte {
 	}
 	return interframe(i, 100)
 }
+
+// TestFLVAllocs: the FLV forms and their players cost no memory per message beside what the tap takes.
+func TestFLVAllocs(t *testing.T) {
+	allocs := func(watch ...Form) float64 {
+		b := newBench(t, remuxed).publish()
+		b.headers(0)
+		b.video(0, keyframe(1, 1000))
+		b.s.Attach(discarder{})
+		for _, kind := range watch {
+			v := b.watchAs(kind)
+			v.p.conn = discarder{}
+		}
+		payload, ts := interframe(1, 1000), uint32(0)
+		round := func() {
+			for range 10 {
+				ts += 40
+				b.s.Write(msg.TypeVideo, ts, payload, b.nowMs)
+			}
+			b.s.Flush(b.nowMs)
+			b.sleep(400)
+		}
+		for i := range 50 { // rings and pools have their size then
+			round()
+			if i%10 == 0 {
+				b.video(ts, keyframe(i, 1000))
+			}
+		}
+		return testing.AllocsPerRun(200, round)
+	}
+	none, both := allocs(), allocs(FLV, WS)
+	if both > none+2 { // the list of taps is one of three
+		t.Errorf("%.1f allocations for a batch of 10 messages, %.1f without players", both, none)
+	}
+}
+
+// discarder is a tap, and a player's far end.
+type discarder struct{}
+
+func (discarder) Take([]Message) {}
+
+func (discarder) Writev(iov [][]byte) (n int, err error) {
+	for _, b := range iov {
+		n += len(b)
+	}
+	return n, nil
+}

@@ -59,6 +59,7 @@ type Engine struct {
 	loop   *loop
 	client *gnet.Client
 	slots  chan struct{} // holds one for each connection on its way to the loop
+	turns  turns         // of TLS handshakes
 
 	door        *door
 	memoryBytes int64 // what the process may use; 0 = no bound
@@ -80,7 +81,7 @@ func New(opts Options) (*Engine, error) {
 	}
 	e := &Engine{
 		opts: opts, fatal: make(chan error, 1), lifeSign: time.Second, reconnectFor: reconnectFor,
-		slots: make(chan struct{}, enrollMax),
+		slots: make(chan struct{}, enrollMax), turns: newTurns(),
 	}
 	e.door = newDoor(opts.Config, opts.Log)
 	e.memoryBytes, _ = MemoryBudget(opts.Config)
@@ -199,7 +200,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	}
 	if e.keeper != nil {
 		accepting.Go(func() { e.keeper.Watch(stop) })
-		hands := newHandshakes(e.keeper.Certificate, &e.opts)
+		hands := newHandshakes(e.keeper.Certificate, &e.opts, e.turns)
 		for _, l := range e.secured {
 			accepting.Go(func() { e.accept(stop, l, hands) })
 		}

@@ -36,15 +36,23 @@ type handshakes struct {
 	log    *journal.Log
 	places chan struct{} // holds one for each that is under way
 
-	// turns holds one for each that computes, not one that waits for its peer. Many that
-	// compute at once would have the loop wait for its own turn behind all of them.
-	turns chan struct{}
+	turns turns
 
 	mu      sync.Mutex
 	oldest  list.List // of *tlsHandshake, the oldest first
 	flood   journal.Every
 	started time.Time
 }
+
+// turns holds one for each handshake that computes, RTMPS's and HTTPS's together, and none for one that
+// waits for its peer. Many that compute at once would have the loop wait for its own turn behind
+// all of them.
+type turns chan struct{}
+
+func newTurns() turns { return make(turns, max(1, runtime.GOMAXPROCS(0)-1)) }
+
+func (t turns) take() { t <- struct{}{} }
+func (t turns) give() { <-t }
 
 // tlsHandshake is one of them. As a net.Conn it gives its turn away while it waits.
 type tlsHandshake struct {
@@ -58,7 +66,9 @@ type tlsHandshake struct {
 }
 
 // newHandshakes makes the handshakes of the listeners that present what certificate returns.
-func newHandshakes(certificate func(*tls.ClientHelloInfo) (*tls.Certificate, error), opts *Options) *handshakes {
+func newHandshakes(
+	certificate func(*tls.ClientHelloInfo) (*tls.Certificate, error), opts *Options, turns turns,
+) *handshakes {
 	limits := &opts.Limits
 	return &handshakes{
 		config: &tls.Config{
@@ -71,7 +81,7 @@ func newHandshakes(certificate func(*tls.ClientHelloInfo) (*tls.Certificate, err
 		},
 		proxy: &opts.Config.ProxyProtocol, limits: limits, log: opts.Log,
 		places: make(chan struct{}, limits.TLSHandshakesMax),
-		turns:  make(chan struct{}, max(1, runtime.GOMAXPROCS(0)-1)),
+		turns:  turns,
 		flood:  journal.NewEvery(floodEveryMs), started: time.Now(),
 	}
 }
@@ -124,12 +134,12 @@ func (h *handshakes) shake(ctx context.Context, c *net.TCPConn, peer netip.AddrP
 	_ = c.SetDeadline(hs.since.Add(time.Duration(h.limits.HandshakeMs) * time.Millisecond))
 	defer context.AfterFunc(ctx, func() { _ = c.Close() })()
 	t := link.NewTLS(hs, tls.Server, h.config)
-	h.turns <- struct{}{}
+	h.turns.take()
 	ahead, err := hs.identify(peer)
 	if err == nil {
 		err = t.Handshake(ctx)
 	}
-	<-h.turns
+	h.turns.give()
 	h.mu.Lock()
 	h.oldest.Remove(hs.place) // does nothing if it was given up
 	if hs.givenUp && err == nil {
@@ -204,17 +214,17 @@ func (hs *tlsHandshake) Read(b []byte) (int, error) {
 		hs.head = hs.head[n:]
 		return n, nil
 	}
-	<-hs.all.turns
+	hs.all.turns.give()
 	n, err := hs.TCPConn.Read(b)
-	hs.all.turns <- struct{}{}
+	hs.all.turns.take()
 	hs.received += n
 	return n, err
 }
 
 // Write implements net.Conn.
 func (hs *tlsHandshake) Write(b []byte) (int, error) {
-	<-hs.all.turns
+	hs.all.turns.give()
 	n, err := hs.TCPConn.Write(b)
-	hs.all.turns <- struct{}{}
+	hs.all.turns.take()
 	return n, err
 }

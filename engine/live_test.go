@@ -243,9 +243,9 @@ func TestLiveShutdown(t *testing.T) {
 	}
 }
 
-// TestLiveSecure: over https, a player before the publisher and one behind it get the same, and a
-// request that is no stream is answered as well.
-func TestLiveSecure(t *testing.T) {
+// startLiveSecure is startLive with https.
+func startLiveSecure(t *testing.T) (*server, string) {
+	t.Helper()
 	dir := t.TempDir()
 	keyFile, certFile := filepath.Join(dir, "key.pem"), filepath.Join(dir, "cert.pem")
 	key, cert := pemPair(t, "first.example")
@@ -256,7 +256,51 @@ func TestLiveSecure(t *testing.T) {
 	opts.Config.HTTPServer.Listen = []string{"127.0.0.1:0"}
 	opts.Config.HTTPServer.HTTPS.Listen = []string{"127.0.0.1:0"}
 	s := run(t, opts, p)
-	url := "https://" + s.e.HTTPSAddrs()[0].String()
+	return s, "https://" + s.e.HTTPSAddrs()[0].String()
+}
+
+// TestLiveSecureTurns: handshakes of HTTPS compute when it is their turn, and those that wait for their
+// peer hold up nobody.
+func TestLiveSecureTurns(t *testing.T) {
+	s, url := startLiveSecure(t)
+	address := strings.TrimPrefix(url, "https://")
+	for range 2 * cap(s.e.turns) { // these say nothing
+		c, err := net.Dial("tcp", address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close() //nolint:errcheck // nothing was said
+	}
+	for range cap(s.e.turns) {
+		s.e.turns.take()
+	}
+	done := make(chan error, 1)
+	go func() {
+		c, err := tls.DialWithDialer(&net.Dialer{Timeout: patience}, "tcp", address,
+			&tls.Config{InsecureSkipVerify: true}) //nolint:gosec // the test's own
+		if err == nil {
+			err = c.Close()
+		}
+		done <- err
+	}()
+	select {
+	case err := <-done:
+		t.Errorf("a handshake did not wait for its turn: %v", err)
+	case <-time.After(100 * time.Millisecond):
+	}
+	for range cap(s.e.turns) {
+		s.e.turns.give()
+	}
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	eventually(t, "all turns are free", func() bool { return len(s.e.turns) == 0 })
+}
+
+// TestLiveSecure: over https, a player before the publisher and one behind it get the same, and a
+// request that is no stream is answered as well.
+func TestLiveSecure(t *testing.T) {
+	s, url := startLiveSecure(t)
 	other := get(t, http.MethodGet, url+"/nothing")
 	defer other.Body.Close() //nolint:errcheck // read only
 	if other.StatusCode != http.StatusNotFound || other.TLS == nil {

@@ -3,11 +3,13 @@
 package engine
 
 import (
+	"context"
 	"crypto/tls"
 	"errors"
 	"io"
 	"net"
 	"net/netip"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -55,7 +57,8 @@ func (l webListener) Accept() (net.Conn, error) {
 		}
 		c := &webConn{Conn: tcp, tcp: tcp, door: l.engine.door, place: place, reserve: l.reserve}
 		if l.config != nil {
-			c.tls = link.NewTLS(tcp, tls.Server, l.config)
+			c.shaking = &shaking{TCPConn: tcp, turns: l.engine.turns}
+			c.tls = link.NewTLS(c.shaking, tls.Server, l.config)
 			c.Conn = c.tls.Blocking()
 		}
 		return c, nil
@@ -94,11 +97,56 @@ type webConn struct {
 	net.Conn // speaks TLS, if there is any
 	tcp      *net.TCPConn
 	tls      *link.TLS // nil: plain
+	shaking  *shaking  // with tls
 
 	door    *door
 	place   *gate.Place
 	reserve chan struct{} // where it has one, in the door's stead; nil: the door counts it
 	gone    atomic.Bool   // the place is another's to leave, or has been left
+}
+
+// shaking is the network under TLS. While it shakes hands it takes turns with the other handshakes,
+// and gives its turn away while it waits for its peer.
+type shaking struct {
+	*net.TCPConn
+	turns turns
+	once  sync.Once
+	on    bool // nothing but the handshake reads and writes then
+}
+
+// Read implements net.Conn.
+func (s *shaking) Read(b []byte) (int, error) {
+	if !s.on {
+		return s.TCPConn.Read(b)
+	}
+	s.turns.give()
+	defer s.turns.take()
+	return s.TCPConn.Read(b)
+}
+
+// Write implements net.Conn.
+func (s *shaking) Write(b []byte) (int, error) {
+	if !s.on {
+		return s.TCPConn.Write(b)
+	}
+	s.turns.give()
+	defer s.turns.take()
+	return s.TCPConn.Write(b)
+}
+
+// Read implements net.Conn: a TLS handshake comes before the first one. Its error, if there is
+// any, is told by every read.
+func (c *webConn) Read(b []byte) (int, error) {
+	if s := c.shaking; s != nil {
+		s.once.Do(func() {
+			s.turns.take()
+			s.on = true
+			_ = c.tls.Handshake(context.Background()) // bounded by the connection's deadline
+			s.on = false
+			s.turns.give()
+		})
+	}
+	return c.Conn.Read(b)
 }
 
 // take has the caller leave the door, and the place that it gets, in the connection's stead.

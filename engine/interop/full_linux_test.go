@@ -5,6 +5,7 @@ package interop
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -55,6 +56,29 @@ func (d smallDisk) empty(t *testing.T) {
 	}
 }
 
+// bursts publishes a source over and over, each time as fast as it goes.
+type bursts struct {
+	publisher rawPublisher
+	sent      []flvTag
+	rounds    int
+	seconds   float64
+}
+
+func (b *bursts) send(t *testing.T, src source, n int) {
+	t.Helper()
+	first, frames, roundMs := loopRounds(src.tags)
+	for range n {
+		tags := rebase(frames, uint32(b.rounds)*roundMs)
+		if b.rounds == 0 {
+			tags = first
+		}
+		for _, tag := range tags {
+			b.publisher.sendTag(t, tag)
+		}
+		b.sent, b.rounds, b.seconds = append(b.sent, tags...), b.rounds+1, b.seconds+float64(roundMs)/1000
+	}
+}
+
 // TestFullDisk: R06. The disk of HLS and of recordings is full for a while. The player of RTMP gets
 // every message of the publisher; so do players of HLS from memory; the log says what is wrong;
 // what is on disk is whole, the gap is marked; and when there is space again both go on by themselves.
@@ -71,23 +95,11 @@ func TestFullDisk(t *testing.T) {
 	s := webServer{srv, fmt.Sprintf("http://127.0.0.1:%d", port)}
 	player := rawPlay(t, srv, "live", "full")
 	publisher := rawPublish(t, srv, "live", "full")
-	first, frames, roundMs := loopRounds(src.tags)
-	var sent []flvTag
-	rounds := 0
+	burst := bursts{publisher: publisher}
 	publish := func(n int) { // and wait until HLS has it
-		for range n {
-			tags := rebase(frames, uint32(rounds)*roundMs)
-			if rounds == 0 {
-				tags = first
-			}
-			for _, tag := range tags {
-				publisher.sendTag(t, tag)
-			}
-			sent, rounds = append(sent, tags...), rounds+1
-		}
-		seconds := float64(rounds)*float64(roundMs)/1000 - 1.5
-		if !eventually(joinWithin, func() bool { return s.listed(t, "/live/full.m3u8") > seconds }) {
-			t.Fatalf("the playlist has %v s, want %v", s.listed(t, "/live/full.m3u8"), seconds)
+		burst.send(t, src, n)
+		if !eventually(joinWithin, func() bool { return s.listed(t, "/live/full.m3u8") > burst.seconds-1.5 }) {
+			t.Fatalf("the playlist has %v s of %v", s.listed(t, "/live/full.m3u8"), burst.seconds)
 		}
 	}
 	recorded := func() (bytes int64) {
@@ -120,30 +132,36 @@ func TestFullDisk(t *testing.T) {
 	publisher.close()
 	srv.awaitLog(t, " recorded stream=/live/full ", 2, replyWithin)
 
-	all := recordTags("publisher", sent)
+	all := recordTags("publisher", burst.sent)
 	eventually(replyWithin, func() bool { return len(player.recording().packets) >= len(all.packets) })
 	checkRelay(t, all, player.stop(t), whole)
 	if n := strings.Count(string(s.mustGet(t, "/live/full.m3u8")), "#EXT-X-DISCONTINUITY"); n != 0 {
 		t.Errorf("%d discontinuities in memory", n)
 	}
-	want := slices.Repeat(hashes(t, src.file, nil, "v"), rounds)
+	want := slices.Repeat(hashes(t, src.file, nil, "v"), burst.rounds)
 	if got := hashes(t, "pipe:0", s.media(t, "/live/full.m3u8"), "v"); !slices.Equal(got, want) {
 		t.Errorf("from memory: %d pictures, %d published, or they differ", len(got), len(want))
 	}
-	checkRuns(t, disk.dir, want)
-	checkRecorded(t, disk.dir, all)
-}
-
-// checkRuns demands that a playlist on disk has one gap, and pictures up to it and from it on to the
-// end of those that were published.
-func checkRuns(t *testing.T, dir string, want []string) {
-	t.Helper()
-	text, err := os.ReadFile(filepath.Join(dir, "live", "full.m3u8"))
+	text, err := os.ReadFile(filepath.Join(disk.dir, "live", "full.m3u8"))
 	if err != nil {
 		t.Fatal(err)
 	}
+	checkRuns(t, string(text), want, func(name string) []byte {
+		segment, err := os.ReadFile(filepath.Join(disk.dir, "live", name))
+		if err != nil {
+			t.Errorf("listed, and not there: %v", err)
+		}
+		return segment
+	})
+	checkRecorded(t, disk.dir, all)
+}
+
+// checkRuns demands that a playlist has one gap, and pictures up to it and from it on to the end of
+// those that were published.
+func checkRuns(t *testing.T, text string, want []string, read func(name string) []byte) {
+	t.Helper()
 	runs := make([][]byte, 1)
-	for line := range strings.Lines(string(text)) {
+	for line := range strings.Lines(text) {
 		line = strings.TrimSpace(line)
 		if line == "#EXT-X-DISCONTINUITY" {
 			runs = append(runs, nil)
@@ -151,14 +169,10 @@ func checkRuns(t *testing.T, dir string, want []string) {
 		if line == "" || line[0] == '#' {
 			continue
 		}
-		segment, err := os.ReadFile(filepath.Join(dir, "live", line))
-		if err != nil {
-			t.Errorf("listed, and not there: %v", err)
-		}
-		runs[len(runs)-1] = append(runs[len(runs)-1], segment...)
+		runs[len(runs)-1] = append(runs[len(runs)-1], read(line)...)
 	}
 	if len(runs) != 2 {
-		t.Fatalf("%d gaps on disk, want one:\n%s", len(runs)-1, text)
+		t.Fatalf("%d gaps, want one:\n%s", len(runs)-1, text)
 	}
 	begin, end := hashes(t, "pipe:0", runs[0], "v"), hashes(t, "pipe:0", runs[1], "v")
 	if len(begin) < 200 || !slices.Equal(begin, want[:min(len(begin), len(want))]) {
@@ -201,4 +215,67 @@ func checkRecorded(t *testing.T, dir string, all recording) {
 			}
 		}
 	}
+}
+
+// TestHungDisk: a disk that takes nothing for a while: the file that a segment is written to is a pipe
+// that nobody reads. The player of RTMP gets every message, the recording, on a disk that works, too;
+// HLS's playlist is answered as it was. Once the disk goes on, HLS does, with a gap in what its queue
+// had no room for.
+func TestHungDisk(t *testing.T) {
+	t.Parallel()
+	src := generate(t, fixtureAVCAAC)
+	dir := t.TempDir()
+	pipe := filepath.Join(dir, "live", "full-2.ts.tmp")
+	if err := errors.Join(os.Mkdir(filepath.Dir(pipe), 0o700), syscall.Mkfifo(pipe, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	s := startHLS(t, "hls_ctx off; hls_window 300; hls_path "+dir+"; } dvr { enabled on; dvr_path "+dir+"/dvr/full.flv;")
+	player := rawPlay(t, s.server, "live", "full")
+	burst := bursts{publisher: rawPublish(t, s.server, "live", "full")}
+	const beyondTheQueue = 16 // rounds; it has room for 4,096 messages
+	burst.send(t, src, beyondTheQueue)
+	arrived := func() bool { return len(player.recording().packets) >= len(recordTags("", burst.sent).packets) }
+	if !eventually(replyWithin, arrived) {
+		t.Fatal("the player of RTMP waits, too")
+	}
+	if got := s.listed(t, "/live/full.m3u8"); got > 3 {
+		t.Fatalf("the disk does not hang: %v s are listed", got)
+	}
+	reader, err := os.Open(pipe)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = reader.Close() }()
+	if _, err := io.Copy(io.Discard, reader); err != nil {
+		t.Fatal(err)
+	}
+	// What is in the queue comes first: nothing new is taken before it is half empty.
+	const queued = 50 // seconds of the stream
+	if !eventually(replyWithin, func() bool { return s.listed(t, "/live/full.m3u8") > queued }) {
+		t.Fatalf("HLS does not go on: %v s", s.listed(t, "/live/full.m3u8"))
+	}
+	before := s.listed(t, "/live/full.m3u8")
+	burst.send(t, src, 4)
+	s.awaitLog(t, "messages were lost: this output is too slow output=hls", 1, replyWithin)
+	burst.publisher.close()
+	s.awaitLog(t, " recorded stream=/live/full ", 1, replyWithin)
+	if !eventually(joinWithin, func() bool { // HLS has the end, too
+		now := s.listed(t, "/live/full.m3u8")
+		pause(settle)
+		return now > before+19 && s.listed(t, "/live/full.m3u8") == now
+	}) {
+		t.Fatalf("HLS does not go on: %v s, then %v s", before, s.listed(t, "/live/full.m3u8"))
+	}
+	all := recordTags("publisher", burst.sent)
+	eventually(replyWithin, arrived)
+	checkRelay(t, all, player.stop(t), whole)
+	tags, err := readFLV(filepath.Join(dir, "dvr", "full.flv"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	checkRelay(t, all, recordTags("recording", tags), tail)
+	want := slices.Repeat(hashes(t, src.file, nil, "v"), burst.rounds)
+	checkRuns(t, string(s.mustGet(t, "/live/full.m3u8")), want, func(name string) []byte {
+		return s.mustGet(t, "/live/"+name)
+	})
 }

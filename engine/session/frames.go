@@ -81,6 +81,7 @@ func (s *Session) answerFrame(h *ws.Header, masked []byte) {
 // full has no use for it.
 func (s *Session) sayClose(code uint16) {
 	if s.player != nil && s.framed() {
+		s.reply() // nothing may stand behind it
 		s.player.Farewell(ws.AppendClose(nil, code))
 	}
 }

@@ -54,6 +54,10 @@ func TestFrames(t *testing.T) {
 		},
 		{"nothing", frame(ws.OpText, ""), "", ReasonNone, ""},
 		{"close", frame(ws.OpClose, "\x03\xe9bye"), "\x88\x02\x03\xe9", ReasonPeerClosed, "close frame"},
+		{
+			"ping and close", append(frame(ws.OpPing, "abc"), frame(ws.OpClose, "")...),
+			"\x8a\x03abc\x88\x02\x03\xe8", ReasonPeerClosed, "close frame",
+		},
 		{"close without a code", frame(ws.OpClose, ""), "\x88\x02\x03\xe8", ReasonPeerClosed, "close frame"},
 		{"close with half a code", frame(ws.OpClose, "\x03"), "\x88\x02\x03\xea", ReasonProtocol, "may not be sent"},
 		{"unmasked", []byte{0x82, 1, 'x'}, "\x88\x02\x03\xea", ReasonProtocol, "without a mask"},

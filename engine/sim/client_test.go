@@ -19,6 +19,7 @@ const (
 	plays
 	idles
 	attacks
+	watches // over HTTP or WebSocket
 )
 
 // evilApp is where attackers are among themselves.
@@ -37,14 +38,25 @@ type client struct {
 	playing bool
 	active  bool // publishes now
 	media   media
-	acts    int // so far; a command that begins a role may come 20 times in 10 s
+	viewer  *viewer // of one who watches
+	acts    int     // so far; a command that begins a role may come 20 times in 10 s
 }
 
 // arrive brings a client.
 func (w *world) arrive(r role) *client {
 	cl := &client{w: w, role: r, vhost: pick(w, w.scene.vhosts...), out: newOutbox(w)}
 	w.clients = append(w.clients, cl)
+	if r == watches {
+		cl.viewer = &viewer{framed: w.chance(2), vhost: cl.vhost}
+	}
 	cl.c = w.connect(cl)
+	if r == watches {
+		cl.viewer.c = cl.c
+		if w.chance(2) {
+			cl.c.room = pick(w, 300, 3000, 70_000)
+		}
+		return cl
+	}
 	if r == plays && w.chance(3) {
 		cl.c.room = pick(w, 300, 3000, 20_000, 70_000)
 	}
@@ -101,7 +113,7 @@ func (cl *client) greet() {
 		cl.soon(0, 100, cl.play)
 	case attacks:
 		cl.soon(0, 100, cl.attack)
-	case idles:
+	case idles, watches:
 	}
 }
 

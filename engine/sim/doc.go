@@ -29,6 +29,9 @@
 // is interrupted, and stays in the list of walks; and lost players that only the next check
 // closes. Neither does harm.
 //
+// One seed in eight has players of FLV over HTTP and WebSocket, too (watch_test.go), who check each frame's
+// border, tag and turn. They found media behind a close frame, which a tick had written (1903).
+//
 // TestSimulation runs the same seeds each time. -sim.base=random begins somewhere else, and says
 // where: for nights, and for CI jobs of their own.
 package sim

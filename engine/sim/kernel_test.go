@@ -69,6 +69,9 @@ func (w *world) connect(cl *client) *conn {
 		w.trace.add(w.now, "open", c.id, c.fd)
 		c.member = w.core.Open(descriptor{c, c.fd}, address(c.id), c)
 		c.ref = c.member.Ref()
+		if cl.role == watches {
+			cl.attend()
+		}
 		c.notice()
 	})
 	return c
@@ -218,7 +221,9 @@ func (c *conn) take(most int) ([]byte, error) {
 	b := append([]byte(nil), c.in[:n]...)
 	c.in = c.in[n:]
 	c.reading = true
-	c.shadow.feed(b)
+	if c.client.role != watches {
+		c.shadow.feed(b)
+	}
 	if len(c.sent) > 0 {
 		c.move()
 	}

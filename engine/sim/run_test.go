@@ -30,6 +30,10 @@ func newJudge(c *conn) *judge {
 }
 
 func (j *judge) read(b []byte) {
+	if v := j.c.client.viewer; v != nil {
+		v.read(b)
+		return
+	}
 	n := min(j.skip, len(b))
 	j.skip -= n
 	j.in.feed(b[n:])
@@ -109,6 +113,10 @@ func (j *judge) closed() {
 // complete checks, when all sockets have been open for a while, that nothing is missing.
 func (j *judge) complete() {
 	c := j.c
+	if v := c.client.viewer; v != nil {
+		v.complete()
+		return
+	}
 	if c.client.role == attacks || c.broken || !c.open {
 		return
 	}

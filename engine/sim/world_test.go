@@ -275,6 +275,7 @@ type scene struct {
 	costNs   int64 // of a write
 	shutdown bool  // ends with the server, not with its clients
 	crowd    int   // players on one stream who are reset at once
+	watched  bool  // by players over HTTP, too
 	names    []string
 }
 
@@ -291,6 +292,7 @@ func newScene(w *world, seed uint64) scene {
 	c.Budgets.StreamBytes = pick(w, c.Budgets.StreamBytes, 200_000)
 	s.config = &c
 	w.limits.StallMs = pick(w, w.limits.StallMs, 3000)
+	s.watched = seed%8 == 7
 	switch {
 	case seed%64 == 0:
 		s.crowd = 300
@@ -319,6 +321,12 @@ func (s *scene) begin(w *world) {
 			w.arrive(plays).loyal = true
 		}
 		w.after(int64(w.between(300, 3000))*ms, w.catastrophe)
+	}
+	if s.watched {
+		w.ref.lives = map[string][]*refStream{}
+		for range w.between(1, 8) {
+			w.arrive(watches)
+		}
 	}
 	for range w.between(0, 2) {
 		w.after(int64(w.between(0, 5000))*ms, w.standstill)

@@ -301,6 +301,12 @@ func TestFarewell(t *testing.T) {
 	if !bytes.HasSuffix(v.raw, []byte("bye")) {
 		t.Error("nothing was said between two frames")
 	}
+	b.video(20, interframe(1, 500))
+	if b.sleep(1000); !bytes.HasSuffix(v.raw, []byte("bye")) {
+		t.Error("something was said behind the last word")
+	}
+	v = b.watchAs(WS)
+	b.sleep(1000)
 	v.room = 100
 	b.video(40, interframe(1, 5000))
 	b.sleep(1000)

@@ -191,6 +191,7 @@ func (p *Player) Control(b []byte, nowMs int64) {
 func (p *Player) Farewell(b []byte) {
 	if !p.dead && !p.lost && p.pre == nil && p.atBoundary() {
 		_, _ = p.conn.Writev([][]byte{b}) // the peer is told what it can be told
+		p.paused = true                   // a tick may come before the end does
 	}
 }
 

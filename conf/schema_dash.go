@@ -52,6 +52,11 @@ var dashSpec = spec{
 			help:  "seconds after a stream's end until its manifest is removed; 0 = 120",
 			field: func(b *build) any { return &b.vhost.Dash.DisposeMs },
 		},
+		{
+			name: "dash_hls", kind: kindBool, def: "off", done: true,
+			help:  "list the same segments in HLS playlists, too",
+			field: func(b *build) any { return &b.vhost.Dash.HLS },
+		},
 		spec{
 			name: "dash_path", kind: kindText, def: "./objs/nginx/html",
 			field: func(b *build) any { return &b.vhost.Dash.Unused.Path },

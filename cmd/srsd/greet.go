@@ -76,6 +76,7 @@ func httpPaths(v *conf.Vhost) (paths []string) {
 		{v.HTTPRemux.Enabled, strings.TrimPrefix(v.HTTPRemux.Mount, "[vhost]")},
 		{v.HLS.Enabled, v.HLS.M3U8File},
 		{v.Dash.Enabled, v.Dash.MPDFile},
+		{v.Dash.Enabled && v.Dash.HLS, v.Dash.HLSFile()},
 	} {
 		if output.enabled {
 			name := strings.TrimPrefix(strings.TrimPrefix(output.name, "./"), "/")

@@ -89,7 +89,7 @@ func (s *Server) Serve(w http.ResponseWriter, r *web.Request) bool {
 		return true
 	}
 	var cacheMs int64
-	if name != "" { // numbers begin anew with a new process
+	if name != "" && kind != playlistType { // numbers begin anew with a new process
 		cacheMs = r.Vhost.Dash.FragmentMs
 	}
 	web.Cache(w, cacheMs)

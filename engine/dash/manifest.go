@@ -120,11 +120,7 @@ func (m *muxer) template(p *period, kind int, segments []segment) *mpd.SegmentTe
 	var last *mpd.S
 	next := uint64(0)
 	for i, s := range segments {
-		lasts := s.duration
-		if i+1 < len(segments) && segments[i+1].at > s.at {
-			// Sound whose clock was put right overlaps by a frame: it is heard up to what follows.
-			lasts = min(lasts, segments[i+1].at-s.at)
-		}
+		lasts := lasting(segments, i)
 		switch {
 		case last != nil && s.at == next && lasts == last.D:
 			last.R++
@@ -138,6 +134,16 @@ func (m *muxer) template(p *period, kind int, segments []segment) *mpd.SegmentTe
 		next = s.at + lasts
 	}
 	return x
+}
+
+// lasting is how long a segment of a track is shown, ticks. Sound whose clock was put right overlaps by a
+// frame: it is heard up to what follows.
+func lasting(segments []segment, i int) uint64 {
+	s := &segments[i]
+	if i+1 < len(segments) && segments[i+1].at > s.at {
+		return min(s.duration, segments[i+1].at-s.at)
+	}
+	return s.duration
 }
 
 // bandwidth is the bit rate of segments, bit/s.

@@ -5,6 +5,7 @@ package dash
 import (
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"time"
 
@@ -42,16 +43,20 @@ type muxer struct {
 	ids     int       // of periods
 	numbers [2]uint64 // of the newest segments
 	broken  bool      // the next frame begins a period
+
+	ordinals int // of periods that have had a segment
+	target   int // EXT-X-TARGETDURATION, s: the longest segment that there was, and dash_fragment at least
 }
 
 // period is a time without a change of configuration.
 type period struct {
-	id     int
-	start  time.Duration // since muxer.start, by the clock
-	media  time.Duration // the stream's time at its beginning
-	tracks [2]*track     // nil: the stream has none of this kind
-	began  bool          // there was a frame that players can begin with
-	cutAt  time.Duration // the stream's time at which the current segment began
+	id      int
+	start   time.Duration // since muxer.start, by the clock
+	media   time.Duration // the stream's time at its beginning
+	tracks  [2]*track     // nil: the stream has none of this kind
+	ordinal int           // among those that have had a segment
+	began   bool          // there was a frame that players can begin with
+	cutAt   time.Duration // the stream's time at which the current segment began
 }
 
 // track is one track of a period.
@@ -70,12 +75,15 @@ type segment struct {
 	at       uint64 // ticks, of presentation
 	duration uint64 // ticks
 	bytes    int
+	frames   int
+	key      bool // decoding can start with it
 }
 
 func newMuxer(s *Server, id sink.ID) *muxer {
 	m := &muxer{
 		server: s, conf: &id.Vhost.Dash, out: newOutput(id), reader: cmaf.NewReader(holdMs), now: time.Now,
 	}
+	m.target = int(math.Ceil(float64(m.conf.FragmentMs) / 1000))
 	s.add(m.out)
 	return m
 }
@@ -252,7 +260,7 @@ func (m *muxer) finish() error {
 
 // cut makes a segment of each track, and the manifest anew.
 func (m *muxer) cut(p *period) error {
-	some := false
+	some, empty := false, p.empty()
 	for kind, t := range p.tracks {
 		if t == nil {
 			continue
@@ -269,7 +277,7 @@ func (m *muxer) cut(p *period) error {
 		s := segment{
 			number:   m.numbers[kind],
 			at:       uint64(max(ticks(f.Start, t.config.TimeScale)+t.offset, 0)),
-			duration: uint64(ticks(f.Duration, t.config.TimeScale)), bytes: len(f.Data),
+			duration: uint64(ticks(f.Duration, t.config.TimeScale)), bytes: len(f.Data), frames: f.Frames, key: f.Key,
 		}
 		s.name = fmt.Sprintf("%s-%d.m4s", t.name, s.at)
 		t.segments = append(t.segments, s)
@@ -278,13 +286,29 @@ func (m *muxer) cut(p *period) error {
 	if !some {
 		return nil
 	}
+	if empty {
+		p.ordinal = m.ordinals
+		m.ordinals++
+	}
 	m.expire()
 	manifest, err := m.manifest()
 	if err != nil {
 		return err
 	}
 	m.out.publish(manifest)
+	if m.conf.HLS {
+		m.playlists()
+	}
 	return nil
+}
+
+// late is how many segments of a track are kept that are listed no more: players may be about to ask for
+// them. A playlist may be used for as long as it is (RFC 8216 §6.2.2).
+func (m *muxer) late() int {
+	if m.conf.HLS {
+		return m.conf.WindowSegments + 1
+	}
+	return lateSegments
 }
 
 // expire forgets what is too old for the manifest, and for late players, and periods without a
@@ -292,7 +316,7 @@ func (m *muxer) cut(p *period) error {
 func (m *muxer) expire() {
 	var gone []string
 	for kind := range names {
-		left := m.conf.WindowSegments + lateSegments
+		left := m.conf.WindowSegments + m.late()
 		for _, p := range slices.Backward(m.periods) {
 			t := p.tracks[kind]
 			if t == nil {

@@ -14,8 +14,7 @@ import (
 const (
 	// outputBytesMax bounds what one stream's segments hold.
 	outputBytesMax = 128 << 20
-	// lateSegments is how many segments of a track are kept that the manifest has no more:
-	// players may be about to ask for them.
+	// lateSegments is what muxer.late is without HLS.
 	lateSegments = 2
 
 	manifestType = "application/dash+xml"

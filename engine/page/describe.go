@@ -52,11 +52,14 @@ func (p *Page) describe(w http.ResponseWriter, r *web.Request) {
 			d.TS = mount(v.HTTPRemux.Mount)
 		}
 	}
-	if v.HLS.Enabled {
-		d.HLS = file(v, v.HLS.M3U8File)
-	}
 	if v.Dash.Enabled {
 		d.Dash = file(v, v.Dash.MPDFile)
+		if v.Dash.HLS {
+			d.HLS = file(v, v.Dash.HLSFile())
+		}
+	}
+	if v.HLS.Enabled {
+		d.HLS = file(v, v.HLS.M3U8File)
 	}
 	b, err := json.Marshal(d)
 	if err != nil {

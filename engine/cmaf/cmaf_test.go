@@ -212,6 +212,64 @@ func TestJumps(t *testing.T) {
 	}
 }
 
+// Sound stays with the pictures where it was away: for long in one publication, or for a publisher that had none.
+func TestSoundComesBack(t *testing.T) {
+	one := cmaftest.Load(t, cmaftest.H264AAC)
+	shifted := func(byMs int64, sound bool) (all []Message) {
+		for _, m := range one {
+			if m.TimeMs += byMs; sound || m.Track != stream.Audio {
+				all = append(all, m)
+			}
+		}
+		return all
+	}
+	for name, publishers := range map[string][][]Message{
+		"one publisher":          {slices.Concat(shifted(0, true), shifted(6000, false), shifted(12000, false), shifted(18000, true))},
+		"three, each from 0":     {shifted(0, true), shifted(0, false), shifted(0, true)},
+		"three, much from 0":     {shifted(0, true), shifted(0, false), shifted(0, false), shifted(0, false), shifted(0, true)},
+		"three, from one minute": {shifted(60_000, true), shifted(60_000, false), shifted(66_000, true)},
+	} {
+		r := NewReader(0)
+		var last [2]*Frame
+		for _, messages := range publishers {
+			r.Begin()
+			for _, f := range read(t, r, messages) {
+				side := trackID(f.Track) - 1
+				if l := last[side]; l != nil && f.DTS <= l.DTS {
+					t.Fatalf("%s: %v after %v", name, f.Time(), l.Time())
+				}
+				last[side] = f
+			}
+		}
+		if apart := (last[0].Time() - last[1].Time()).Abs(); apart > 500*time.Millisecond {
+			t.Errorf("%s: sound is %v from the pictures", name, apart)
+		}
+	}
+}
+
+// The time of sound goes on at a publisher whose sample rate is another one, in frames of their length.
+func TestOtherSampleRate(t *testing.T) {
+	slow, fast := cmaftest.Load(t, cmaftest.H264AAC), cmaftest.Load(t, cmaftest.HEVCOpus)
+	for _, publishers := range [][2][]Message{{slow, fast}, {fast, slow}} {
+		r := NewReader(0)
+		var sound []*Frame
+		for _, messages := range publishers {
+			r.Begin()
+			for _, f := range read(t, r, messages) {
+				if !f.Track.IsVideo() {
+					sound = append(sound, f)
+				}
+			}
+		}
+		for i, f := range sound[1:] {
+			before := sound[i]
+			if apart := f.Time() - before.Time(); apart < 10*time.Millisecond || apart > 200*time.Millisecond {
+				t.Fatalf("%s: frame %d at %v, after %v", f.Track.Name, i+1, f.Time(), before.Time())
+			}
+		}
+	}
+}
+
 // Another configuration is another Track, and begins with a keyframe; the same one is not (P12).
 func TestChange(t *testing.T) {
 	one, two := cmaftest.Load(t, cmaftest.H264AAC), cmaftest.Load(t, cmaftest.HEVCOpus)

@@ -62,6 +62,7 @@ func NewReader(holdMs int64) *Reader {
 // Begin is to be called when a publisher begins: what the last one sent is forgotten, but for
 // the time, which goes on.
 func (r *Reader) Begin() {
+	meet(&r.video.clock, &r.audio.clock)
 	r.video = side{video: true, clock: r.video.clock, needKey: true}
 	r.audio = side{clock: r.audio.clock}
 	r.held, r.heldBytes, r.holding = nil, 0, r.HoldMs > 0
@@ -200,7 +201,6 @@ func (s *side) configure(record []byte, parse func([]byte) (*Track, error)) erro
 
 // change puts a configuration in force.
 func (s *side) change(t *Track) {
-	s.clock.rescale(s.track, t)
 	s.track, s.needKey = t, s.video
 }
 

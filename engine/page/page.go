@@ -36,7 +36,7 @@ var files embed.FS
 // libraries are the names in URLs, whose content never changes, and what they are in lib/.
 var libraries = map[string]string{
 	"lib/mpegts-1.8.2.js": "lib/mpegts.js.gz",
-	"lib/hls-1.7.4.js":    "lib/hls.light.min.js.gz",
+	"lib/hls-1.7.4.js":    "lib/hls.min.js.gz",
 	"lib/dash-5.2.1.js":   "lib/dash.mediaplayer.min.js.gz",
 }
 

@@ -4,7 +4,9 @@ package dash
 
 import (
 	"bytes"
+	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/Eyevinn/dash-mpd/mpd"
@@ -160,6 +162,42 @@ func TestTracksChange(t *testing.T) {
 		if len(x.Periods) != c.periods {
 			t.Errorf("%s: %d periods, want %d", c.what, len(x.Periods), c.periods)
 		}
+	}
+}
+
+// A publisher with sound, and then many without: what is too old goes, whatever track it is of, and so do periods
+// between others that have nothing any more.
+func TestTrackThatEnded(t *testing.T) {
+	const window, kept = 5, 5 + 6 // with dash_hls
+	one := cmaftest.Load(t, cmaftest.H264AAC)
+	silent := slices.DeleteFunc(slices.Clone(one), func(m sink.Message) bool { return m.Track == stream.Audio })
+	h := newHouse(t, "SRS_VHOST_DASH_DASH_HLS=on", fmt.Sprintf("SRS_VHOST_DASH_DASH_WINDOW_SIZE=%d", window))
+	h.publish(one)
+	if code, _, _ := h.get("/live/s/audio.m3u8"); code != 200 {
+		t.Fatalf("audio.m3u8: %d", code)
+	}
+	for range 20 {
+		h.publish(silent)
+	}
+	x := h.manifest()
+	sets, files := 0, len(h.m.out.files)
+	for _, p := range x.Periods {
+		for _, set := range p.AdaptationSets {
+			sets++
+			if set.ContentType != "video" {
+				t.Errorf("period %s has %s", p.Id, set.ContentType)
+			}
+		}
+	}
+	if periods := len(h.m.periods); sets == 0 || sets > window || periods > kept || files > 2*kept+2 {
+		t.Errorf("%d periods and %d files; the manifest has %d sets", periods, files, sets)
+	}
+	if code, _, _ := h.get("/live/s/audio.m3u8"); code != 404 {
+		t.Errorf("audio.m3u8 at the end: %d", code)
+	}
+	h.publish(one)
+	if _, _, body := h.get("/live/s/audio.m3u8"); !strings.Contains(string(body), "#EXT-X-MEDIA-SEQUENCE:7\n") {
+		t.Errorf("audio.m3u8 goes on with\n%s", body)
 	}
 }
 

@@ -24,48 +24,50 @@ const (
 
 // playlists puts the playlists as they are now.
 func (m *muxer) playlists() {
-	p := m.current()
-	for kind, t := range p.tracks {
-		if t != nil {
-			m.out.header(names[kind]+playlistEnd, file{data: m.playlist(kind), kind: playlistType})
+	for kind, name := range names {
+		if data := m.playlist(kind); data != nil {
+			m.out.header(name+playlistEnd, file{data: data, kind: playlistType})
+		} else {
+			m.out.drop(name + playlistEnd)
 		}
 	}
-	m.out.header(masterName, file{data: m.master(p), kind: playlistType})
+	m.out.header(masterName, file{data: m.master(m.current()), kind: playlistType})
 }
 
-// playlist returns that of one kind of track. Periods are discontinuities: players match the tracks by
-// their number.
+// playlist returns that of one kind of track, nil if there is none. Periods are discontinuities: players
+// match the tracks by their number.
 func (m *muxer) playlist(kind int) []byte {
 	var b bytes.Buffer
-	var before *period
+	var first *segment
+	var discontinuities int
 	independent := true
-	first, discontinuities := uint64(0), 0
 	for _, p := range m.periods {
 		t := p.tracks[kind]
 		if t == nil {
 			continue
 		}
 		all := m.listed(p, kind)
-		for i, s := range all {
-			switch {
-			case before == nil:
-				first, discontinuities = s.number, p.ordinal
-			case before != p:
-				b.WriteString(strings.Repeat("#EXT-X-DISCONTINUITY\n", p.ordinal-before.ordinal))
+		for i := range all {
+			s := &all[i]
+			if first == nil {
+				first, discontinuities = s, p.ordinal-s.breaks
 			}
-			if before != p {
+			b.WriteString(strings.Repeat("#EXT-X-DISCONTINUITY\n", s.breaks))
+			if i == 0 {
 				fmt.Fprintf(&b, "#EXT-X-MAP:URI=\"%s\"\n", t.init())
 			}
-			before = p
 			independent = independent && s.key
 			lasts := t.config.Time(int64(lasting(all, i)))
 			m.target = max(m.target, int(math.Round(lasts.Seconds())))
 			fmt.Fprintf(&b, "#EXT-X-PROGRAM-DATE-TIME:%s\n#EXTINF:%.5f,\n%s\n",
-				m.wall(p, t, &s).UTC().Format(pdtFormat), lasts.Seconds(), s.name)
+				m.wall(p, t, s).UTC().Format(pdtFormat), lasts.Seconds(), s.name)
 		}
 	}
+	if first == nil {
+		return nil
+	}
 	head := fmt.Appendf(nil, "#EXTM3U\n#EXT-X-VERSION:%d\n#EXT-X-TARGETDURATION:%d\n#EXT-X-MEDIA-SEQUENCE:%d\n",
-		hlsVersion, m.target, first)
+		hlsVersion, m.target, first.sequence)
 	if discontinuities > 0 {
 		head = fmt.Appendf(head, "#EXT-X-DISCONTINUITY-SEQUENCE:%d\n", discontinuities)
 	}

@@ -84,9 +84,8 @@ func (m *muxer) period(p *period, longest *time.Duration) *mpd.Period {
 
 // listed returns the segments of a track of p that are in the window.
 func (m *muxer) listed(p *period, kind int) []segment {
-	newest := m.numbers[kind]
 	segments := p.tracks[kind].segments
-	for len(segments) > 0 && segments[0].number+uint64(m.conf.WindowSegments) <= newest {
+	for len(segments) > 0 && segments[0].cut+uint64(m.conf.WindowSegments) <= m.cuts {
 		segments = segments[1:]
 	}
 	return segments

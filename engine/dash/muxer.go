@@ -41,11 +41,14 @@ type muxer struct {
 	came    time.Time // when this publisher's first message came; zero: it did not
 	periods []*period // those that have segments, and the current one
 	ids     int       // of periods
-	numbers [2]uint64 // of the newest segments
+	cuts    uint64    // how often segments were cut
 	broken  bool      // the next frame begins a period
 
-	ordinals int // of periods that have had a segment
-	target   int // EXT-X-TARGETDURATION, s: the longest segment that there was, and dash_fragment at least
+	// Of HLS: how many segments of each kind there were, the ordinal of the period of the newest one, and
+	// EXT-X-TARGETDURATION, s: the longest segment that there was, and dash_fragment at least.
+	counts, newest [2]int
+	ordinals       int // of periods that have had a segment
+	target         int
 }
 
 // period is a time without a change of configuration.
@@ -54,7 +57,7 @@ type period struct {
 	start   time.Duration // since muxer.start, by the clock
 	media   time.Duration // the stream's time at its beginning
 	tracks  [2]*track     // nil: the stream has none of this kind
-	ordinal int           // among those that have had a segment
+	ordinal int           // among those that have had a segment; -1: this one has not
 	began   bool          // there was a frame that players can begin with
 	cutAt   time.Duration // the stream's time at which the current segment began
 }
@@ -70,11 +73,15 @@ type track struct {
 
 // segment is a segment that is listed, or was not long ago.
 type segment struct {
-	number   uint64
+	cut      uint64 // muxer.cuts: those of all tracks that were cut at once have the same
 	name     string
 	at       uint64 // ticks, of presentation
 	duration uint64 // ticks
 	bytes    int
+
+	// Of HLS.
+	sequence int // media sequence number
+	breaks   int // discontinuities before it
 	frames   int
 	key      bool // decoding can start with it
 }
@@ -211,7 +218,7 @@ func (m *muxer) current() *period {
 
 // begin begins a period with the tracks that there are now.
 func (m *muxer) begin(f *cmaf.Frame) (*period, error) {
-	p := &period{id: m.ids, media: f.Time(), start: m.came.Sub(m.start)}
+	p := &period{id: m.ids, ordinal: -1, media: f.Time(), start: m.came.Sub(m.start)}
 	if last := m.current(); last != nil && !m.broken { // it follows on without a break
 		p.start = last.start + f.Time() - last.media
 	}
@@ -260,7 +267,7 @@ func (m *muxer) finish() error {
 
 // cut makes a segment of each track, and the manifest anew.
 func (m *muxer) cut(p *period) error {
-	some, empty := false, p.empty()
+	some := false
 	for kind, t := range p.tracks {
 		if t == nil {
 			continue
@@ -272,23 +279,14 @@ func (m *muxer) cut(p *period) error {
 		if f.Frames == 0 {
 			continue
 		}
-		some = true
-		m.numbers[kind]++
-		s := segment{
-			number:   m.numbers[kind],
-			at:       uint64(max(ticks(f.Start, t.config.TimeScale)+t.offset, 0)),
-			duration: uint64(ticks(f.Duration, t.config.TimeScale)), bytes: len(f.Data), frames: f.Frames, key: f.Key,
+		if !some {
+			some = true
+			m.cuts++
 		}
-		s.name = fmt.Sprintf("%s-%d.m4s", t.name, s.at)
-		t.segments = append(t.segments, s)
-		m.out.segment(s.name, file{data: f.Data, kind: names[kind] + "/mp4"})
+		m.append(p, kind, &f)
 	}
 	if !some {
 		return nil
-	}
-	if empty {
-		p.ordinal = m.ordinals
-		m.ordinals++
 	}
 	m.expire()
 	manifest, err := m.manifest()
@@ -302,6 +300,26 @@ func (m *muxer) cut(p *period) error {
 	return nil
 }
 
+// append lists a segment.
+func (m *muxer) append(p *period, kind int, f *cmaf.Fragment) {
+	if p.ordinal < 0 {
+		p.ordinal = m.ordinals
+		m.ordinals++
+	}
+	t := p.tracks[kind]
+	s := segment{
+		cut:      m.cuts,
+		at:       uint64(max(ticks(f.Start, t.config.TimeScale)+t.offset, 0)),
+		duration: uint64(ticks(f.Duration, t.config.TimeScale)), bytes: len(f.Data),
+		sequence: m.counts[kind], breaks: p.ordinal - m.newest[kind], frames: f.Frames, key: f.Key,
+	}
+	s.name = fmt.Sprintf("%s-%d.m4s", t.name, s.at)
+	m.counts[kind]++
+	m.newest[kind] = p.ordinal
+	t.segments = append(t.segments, s)
+	m.out.segment(s.name, file{data: f.Data, kind: names[kind] + "/mp4"})
+}
+
 // late is how many segments of a track are kept that are listed no more: players may be about to ask for
 // them. A playlist may be used for as long as it is (RFC 8216 §6.2.2).
 func (m *muxer) late() int {
@@ -312,31 +330,27 @@ func (m *muxer) late() int {
 }
 
 // expire forgets what is too old for the manifest, and for late players, and periods without a
-// segment.
+// segment. A track that has ended gets older with the others.
 func (m *muxer) expire() {
 	var gone []string
-	for kind := range names {
-		left := m.conf.WindowSegments + m.late()
-		for _, p := range slices.Backward(m.periods) {
-			t := p.tracks[kind]
-			if t == nil {
-				continue
-			}
-			for len(t.segments) > left {
+	kept := uint64(m.conf.WindowSegments + m.late())
+	m.periods = slices.DeleteFunc(m.periods, func(p *period) bool {
+		for _, t := range p.tracks {
+			for t != nil && len(t.segments) > 0 && t.segments[0].cut+kept <= m.cuts {
 				gone = append(gone, t.segments[0].name)
 				t.segments = t.segments[1:]
 			}
-			left -= len(t.segments)
 		}
-	}
-	for len(m.periods) > 1 && m.periods[0].empty() {
-		for _, t := range m.periods[0].tracks {
+		if p == m.current() || !p.empty() {
+			return false
+		}
+		for _, t := range p.tracks {
 			if t != nil {
 				gone = append(gone, t.init())
 			}
 		}
-		m.periods = m.periods[1:]
-	}
+		return true
+	})
 	m.out.drop(gone...)
 }
 

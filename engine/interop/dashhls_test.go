@@ -3,7 +3,6 @@
 package interop
 
 import (
-	"fmt"
 	"net/http"
 	"os/exec"
 	"slices"
@@ -14,12 +13,7 @@ import (
 // startDashHLS runs a server whose default vhost has DASH and HLS of the same segments.
 func startDashHLS(t *testing.T) webServer {
 	t.Helper()
-	port := freePort(t)
-	srv := startServer(t, settings{
-		root:  fmt.Sprintf("http_server { enabled on; listen 127.0.0.1:%d; }", port),
-		vhost: "dash { enabled on; dash_hls on; dash_fragment 1; dash_update_period 1; dash_window_size 6; }",
-	})
-	return webServer{srv, fmt.Sprintf("http://127.0.0.1:%d", port)}
+	return startWeb(t, "dash { enabled on; dash_hls on; dash_fragment 1; dash_update_period 1; dash_window_size 6; }")
 }
 
 // TestDashHLS: the playlists of pictures and of sound that are made of DASH's segments keep the rules of HLS

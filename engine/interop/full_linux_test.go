@@ -4,7 +4,6 @@ package interop
 
 import (
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -86,15 +85,10 @@ func TestFullDisk(t *testing.T) {
 	t.Parallel()
 	src := generate(t, fixtureAVCAAC)
 	disk := newSmallDisk(t, "8m")
-	port := freePort(t)
-	srv := startServer(t, settings{
-		root: fmt.Sprintf("http_server { enabled on; listen 127.0.0.1:%d; }", port),
-		vhost: "hls { enabled on; hls_ctx off; hls_fragment 1; hls_window 300; hls_path " + disk.dir + "; } " +
-			"dvr { enabled on; dvr_path " + disk.dir + "/dvr/[stream].[timestamp].flv; }",
-	})
-	s := webServer{srv, fmt.Sprintf("http://127.0.0.1:%d", port)}
-	player := rawPlay(t, srv, "live", "full")
-	publisher := rawPublish(t, srv, "live", "full")
+	s := startWeb(t, "hls { enabled on; hls_ctx off; hls_fragment 1; hls_window 300; hls_path "+disk.dir+"; } "+
+		"dvr { enabled on; dvr_path "+disk.dir+"/dvr/[stream].[timestamp].flv; }")
+	player := rawPlay(t, s.server, "live", "full")
+	publisher := rawPublish(t, s.server, "live", "full")
 	burst := bursts{publisher: publisher}
 	publish := func(n int) { // and wait until HLS has it
 		burst.send(t, src, n)
@@ -119,9 +113,9 @@ func TestFullDisk(t *testing.T) {
 	disk.fill(t)
 	before := recorded()
 	publish(4)
-	srv.awaitLog(t, "failed output=hls stream=/live/full error=", 1, replyWithin)
-	srv.awaitLog(t, "failed output=dvr stream=/live/full error=", 1, replyWithin)
-	if n := srv.countLog("no space left on device"); n < 2 {
+	s.awaitLog(t, "failed output=hls stream=/live/full error=", 1, replyWithin)
+	s.awaitLog(t, "failed output=dvr stream=/live/full error=", 1, replyWithin)
+	if n := s.countLog("no space left on device"); n < 2 {
 		t.Errorf("the log says %d times why", n)
 	}
 	if now := recorded(); now > before+4096 { // a page that was begun has room
@@ -130,7 +124,7 @@ func TestFullDisk(t *testing.T) {
 	disk.empty(t)
 	publish(4)
 	publisher.close()
-	srv.awaitLog(t, " recorded stream=/live/full ", 2, replyWithin)
+	s.awaitLog(t, " recorded stream=/live/full ", 2, replyWithin)
 
 	all := recordTags("publisher", burst.sent)
 	eventually(replyWithin, func() bool { return len(player.recording().packets) >= len(all.packets) })

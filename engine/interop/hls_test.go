@@ -25,22 +25,17 @@ type webServer struct {
 // startHLS runs a server whose default vhost has HLS with directives.
 func startHLS(t *testing.T, directives string) webServer {
 	t.Helper()
-	port := freePort(t)
 	if !strings.Contains(directives, "hls_window") {
 		directives += " hls_window 60;"
 	}
-	srv := startServer(t, settings{
-		root:  fmt.Sprintf("http_server { enabled on; listen 127.0.0.1:%d; }", port),
-		vhost: "hls { enabled on; hls_fragment 1; " + directives + " }",
-	})
-	s := webServer{srv, fmt.Sprintf("http://127.0.0.1:%d", port)}
-	if !eventually(readyWithin, func() bool {
-		r, err := http.Get(s.web)
-		return err == nil && r.Body.Close() == nil
-	}) {
-		t.Fatalf("%s does not answer within %v", s.web, readyWithin)
-	}
-	return s
+	return startWeb(t, "hls { enabled on; hls_fragment 1; "+directives+" }")
+}
+
+// startWeb runs a server with an http_server, whose default vhost has directives.
+func startWeb(t *testing.T, directives string) webServer {
+	t.Helper()
+	srv, over := startHTTP(t, directives)
+	return webServer{srv, "http://" + over.addr()}
 }
 
 // get returns what a URL has.

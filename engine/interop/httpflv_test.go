@@ -10,12 +10,15 @@ import (
 	"testing"
 )
 
-// startHTTP starts a server with HTTP-FLV. over is the same server as its HTTP clients see it.
-func startHTTP(t *testing.T) (srv, over *server) {
+const httpFLV = "http_remux { enabled on; }"
+
+// startHTTP starts a server with an http_server, whose default vhost has directives. over is the same server as
+// its HTTP clients see it.
+func startHTTP(t *testing.T, directives string) (srv, over *server) {
 	t.Helper()
 	port := freePort(t)
 	srv = startServer(t, settings{
-		root: fmt.Sprintf("http_server { enabled on; listen 127.0.0.1:%d; }", port), vhost: "http_remux { enabled on; }",
+		root: fmt.Sprintf("http_server { enabled on; listen 127.0.0.1:%d; }", port), vhost: directives,
 	})
 	over = &server{process: srv.process, scheme: "http", port: port}
 	// RTMP's listener, which startServer looks at, is there before that of HTTP.
@@ -82,7 +85,7 @@ func (c *curl) stop(t *testing.T) recording {
 func TestHTTPFLV(t *testing.T) {
 	t.Parallel()
 	src := generate(t, fixtureAVCAAC)
-	srv, over := startHTTP(t)
+	srv, over := startHTTP(t, httpFLV)
 	players := []player{ffmpegPlayHTTP(t, over, "live/s"), curlFLV(t, over, "live/s")}
 	pub := ffmpegPublish(t, srv.url("live/s"), src)
 	srv.awaitLog(t, " publish stream=/live/s ", 1, joinWithin)
@@ -99,7 +102,7 @@ func TestHTTPFLV(t *testing.T) {
 func TestHTTPFLVReconnect(t *testing.T) {
 	t.Parallel()
 	first, second := generate(t, fixtureAVCAAC), generate(t, fixtureOther)
-	srv, over := startHTTP(t)
+	srv, over := startHTTP(t, httpFLV)
 	c := curlFLV(t, over, "live/again")
 	finish(t, ffmpegPublish(t, srv.url("live/again"), first), first)
 	finish(t, ffmpegPublish(t, srv.url("live/again"), second), second)

@@ -3,7 +3,6 @@
 package interop
 
 import (
-	"fmt"
 	"io"
 	"net/http"
 	"slices"
@@ -13,16 +12,7 @@ import (
 // startMount starts a server whose default vhost serves streams over HTTP in a container.
 func startMount(t *testing.T, ending, directives string) (srv, over *server) {
 	t.Helper()
-	port := freePort(t)
-	srv = startServer(t, settings{
-		root:  fmt.Sprintf("http_server { enabled on; listen 127.0.0.1:%d; }", port),
-		vhost: "http_remux { enabled on; mount [vhost]/[app]/[stream]" + ending + "; " + directives + " }",
-	})
-	over = &server{process: srv.process, scheme: "http", port: port}
-	if !eventually(readyWithin, over.accepts) {
-		t.Fatalf("HTTP is not ready within %v\n%s", readyWithin, srv.out.tail())
-	}
-	return srv, over
+	return startHTTP(t, "http_remux { enabled on; mount [vhost]/[app]/[stream]"+ending+"; "+directives+" }")
 }
 
 // download is all that an HTTP client gets of a stream until its connection is cut.

@@ -30,7 +30,7 @@ import (
 func (e *Engine) outputKinds() (kinds []sink.Kind) {
 	wanted := func(by func(v *conf.Vhost) bool) bool { return slices.ContainsFunc(e.opts.Config.Vhosts, by) }
 	if wanted(func(v *conf.Vhost) bool { return v.HLS.Enabled }) {
-		e.hls = hls.New(e.opts.Log)
+		e.hls = hls.New(e.opts.Log, e.opts.Config.Budgets.IsExempt)
 		kinds = append(kinds, e.hls.Kind())
 	}
 	if wanted(func(v *conf.Vhost) bool { return v.Dash.Enabled }) {

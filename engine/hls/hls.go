@@ -34,7 +34,7 @@ type Server struct {
 	mu    sync.RWMutex
 	files map[place]*resource
 
-	contexts contexts
+	contexts *contexts
 	waiting  atomic.Int64
 }
 
@@ -53,9 +53,9 @@ type resource struct {
 	ready chan struct{}
 }
 
-// New returns a Server that has nothing yet.
-func New(log *journal.Log) *Server {
-	return &Server{log: log, now: time.Now, files: map[place]*resource{}}
+// New returns a Server that has nothing yet. exempt says of which addresses there may be any number of sessions.
+func New(log *journal.Log, exempt func(netip.Addr) bool) *Server {
+	return &Server{log: log, now: time.Now, files: map[place]*resource{}, contexts: newContexts(exempt)}
 }
 
 // Kind is what makes the Server's content.
@@ -100,8 +100,8 @@ type Viewer struct {
 }
 
 // Viewers returns the players that have asked for something within twice hls_window. Those of vhosts
-// without hls_ctx are not known.
-func (s *Server) Viewers() []Viewer { return s.contexts.all(s.now()) }
+// without hls_ctx are not known, and no more is who has asked for the master playlist alone.
+func (s *Server) Viewers() []Viewer { return s.contexts.players(s.now()) }
 
 // Kick ends the session of that id: its URLs are no more. It returns false if there is none.
 func (s *Server) Kick(id string) bool { return s.contexts.kick(id) }

@@ -66,28 +66,74 @@ func TestSessions(t *testing.T) {
 	}
 }
 
-// Sessions are bounded: the one that was silent for longest makes room.
+// Sessions are bounded: one that was never used makes room, else the one that was silent for longest.
 func TestSessionsBounded(t *testing.T) {
-	var c contexts
+	c := newContexts(func(netip.Addr) bool { return true })
 	now := time.Now()
 	o := &output{c: &conf.HLS{WindowMs: 30 * time.Minute.Milliseconds()}}
 	begin := func(at time.Time) string { return c.begin(o, netip.Addr{}, at) }
-	first := begin(now)
-	second := begin(now)
-	for range contextsMax - 2 {
+	alive := func(id string) bool { return c.alive(id, o, now) }
+	plays, unused := begin(now), begin(now)
+	if !alive(plays) {
+		t.Fatal("a session ended early")
+	}
+	for range contextsMax - 1 {
 		begin(now)
 	}
-	if !c.alive(first, o, now) {
-		t.Fatal("the first one ended early")
+	if len(c.byID) != contextsMax || c.all.len() != contextsMax || !alive(plays) || alive(unused) {
+		t.Errorf("%d sessions, %d in order, of %d; the one that plays lives: %v; the one never used: %v",
+			len(c.byID), c.all.len(), contextsMax, alive(plays), alive(unused))
 	}
-	begin(now)
-	lives := [2]bool{c.alive(first, o, now), c.alive(second, o, now)}
-	if len(c.byID) != contextsMax || c.idle.Len() != contextsMax || lives != [2]bool{true, false} {
-		t.Errorf("%d sessions; the first and the second live: %v", len(c.byID), lives)
+	for id := range c.byID {
+		c.alive(id, o, now)
+	}
+	if !alive(plays) || !alive(begin(now)) || len(c.byID) != contextsMax {
+		t.Errorf("%d sessions when all are used", len(c.byID))
 	}
 	begin(now.Add(2 * time.Hour))
 	if len(c.byID) != 1 {
 		t.Errorf("%d sessions after their time", len(c.byID))
+	}
+}
+
+// An address that takes more and more sessions takes them from itself. Those that it does not use are no players.
+func TestSessionsOfOneAddress(t *testing.T) {
+	flood, proxy := netip.MustParseAddr("2001:db8::1"), netip.MustParseAddr("192.0.2.1")
+	c := newContexts(func(a netip.Addr) bool { return a == proxy })
+	now := time.Now()
+	o := &output{c: &conf.HLS{WindowMs: 30 * time.Minute.Milliseconds()}}
+	var players []string
+	for i := range 100 {
+		id := c.begin(o, netip.AddrFrom4([4]byte{198, 51, 100, byte(i)}), now)
+		players = append(players, id)
+		if i >= 50 {
+			c.alive(id, o, now)
+		}
+	}
+	for range 2 * contextsOfAddressMax {
+		c.begin(o, proxy, now)
+	}
+	for range 2 * contextsMax {
+		now = now.Add(time.Microsecond)
+		c.begin(o, flood, now)
+		flood = flood.Next() // the network is one address
+	}
+	if n := len(c.players(now)); n != 50 {
+		t.Errorf("%d players of 50", n)
+	}
+	if want := 100 + 3*contextsOfAddressMax; len(c.byID) != want || c.all.len() != want {
+		t.Errorf("%d sessions, %d in order, want %d", len(c.byID), c.all.len(), want)
+	}
+	for i, id := range players {
+		if !c.alive(id, o, now) {
+			t.Fatalf("the session of player %d went", i)
+		}
+	}
+	for id := range c.byID {
+		c.kick(id)
+	}
+	if c.all.len() != 0 || len(c.byAddr) != 0 {
+		t.Errorf("%d sessions and %d addresses are left", c.all.len(), len(c.byAddr))
 	}
 }
 

@@ -18,6 +18,14 @@ func TestValueErrors(t *testing.T) {
 		{"no value", inVhost("enabled;"), "c.conf:2: vhost.enabled: a value is missing"},
 		{"empty value", inVhost(`enabled "";`), "c.conf:2: vhost.enabled: a value is missing"},
 		{"two values", inVhost("in_ack_size 1 2;"), `c.conf:2: vhost.in_ack_size: takes one value, not 2: "1 2"`},
+		{
+			"a name that leads out", inVhost("hls { hls_m3u8_file ../[stream].m3u8; }"), `c.conf:2: vhost.hls.hls_m3u8_file: ` +
+				`"../[stream].m3u8" is no file's name below a directory: no . or .. may stand between slashes`,
+		},
+		{
+			"a name of a directory", inVhost("dash { dash_mpd_file /[app]/; }"), `c.conf:2: vhost.dash.dash_mpd_file: ` +
+				`"/[app]/" is no file's name below a directory: no . or .. may stand between slashes`,
+		},
 		{"unit", "listen 1935;\nmax_connections 10kk;", `c.conf:2: max_connections: "10kk" is not a whole number`},
 		{"plus", "listen 1935;\nmax_connections +10;", `c.conf:2: max_connections: "+10" is not a whole number`},
 		{"hexadecimal", "listen 1935;\nmax_connections 0x10;", `c.conf:2: max_connections: "0x10" is not a whole number`},

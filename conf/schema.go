@@ -16,6 +16,7 @@ const (
 	kindMiB                   // the same of MiB
 	kindEnum                  // one of values
 	kindText                  // one word; none if the default is empty
+	kindName                  // the same, of a file below a root: no . or .. between slashes
 	kindList                  // one or more words
 	kindListen                // one or more [ip:]port
 	kindNets                  // one or more addresses and CIDRs

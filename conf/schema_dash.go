@@ -38,7 +38,7 @@ var dashSpec = spec{
 			field: func(b *build) any { return &b.vhost.Dash.TimeShiftMs },
 		},
 		{
-			name: "dash_mpd_file", kind: kindText, def: "[app]/[stream].mpd", done: true,
+			name: "dash_mpd_file", kind: kindName, def: "[app]/[stream].mpd", done: true,
 			help:  "manifest's name in URLs",
 			field: func(b *build) any { return &b.vhost.Dash.MPDFile },
 		},

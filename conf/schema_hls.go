@@ -59,15 +59,15 @@ var hlsSpec = spec{
 		},
 		hlsText("hls_path", "./objs/nginx/html", "directory of files; without it nothing is written",
 			func(h *HLS) *string { return &h.Path }, func(h *HLS) *bool { return &h.PathSet }),
-		hlsText("hls_m3u8_file", "[app]/[stream].m3u8", "playlist's name, in URLs and below hls_path",
-			func(h *HLS) *string { return &h.M3U8File }, nil),
-		hlsText("hls_ts_file", "[app]/[stream]-[seq].ts", "segments' names",
-			func(h *HLS) *string { return &h.TSFile }, nil),
+		hlsName("hls_m3u8_file", "[app]/[stream].m3u8", "playlist's name, in URLs and below hls_path",
+			func(h *HLS) *string { return &h.M3U8File }),
+		hlsName("hls_ts_file", "[app]/[stream]-[seq].ts", "segments' names",
+			func(h *HLS) *string { return &h.TSFile }),
 		hlsBool("hls_use_fmp4", "off", "fragmented MP4 instead of MPEG-TS", func(h *HLS) *bool { return &h.FMP4 }),
-		hlsText("hls_fmp4_file", "[app]/[stream]-[seq].m4s", "segments' names with hls_use_fmp4",
-			func(h *HLS) *string { return &h.FMP4File }, nil),
-		hlsText("hls_init_file", "[app]/[stream]/init.mp4", "name of the header that fMP4 segments need",
-			func(h *HLS) *string { return &h.InitFile }, nil),
+		hlsName("hls_fmp4_file", "[app]/[stream]-[seq].m4s", "segments' names with hls_use_fmp4",
+			func(h *HLS) *string { return &h.FMP4File }),
+		hlsName("hls_init_file", "[app]/[stream]/init.mp4", "name of the header that fMP4 segments need",
+			func(h *HLS) *string { return &h.InitFile }),
 		hlsText("hls_entry_prefix", "", "prefix of the segments' URLs", func(h *HLS) *string { return &h.EntryPrefix }, nil),
 		hlsBool("hls_master_m3u8_path_relative", "off", "relative URL in the master playlist",
 			func(h *HLS) *bool { return &h.MasterRelative }),
@@ -87,7 +87,7 @@ var hlsSpec = spec{
 			help:  "segments that one key encrypts",
 			field: func(b *build) any { return &b.vhost.HLS.FragmentsPerKey },
 		},
-		hlsText("hls_key_file", "[app]/[stream]-[seq].key", "keys' names", func(h *HLS) *string { return &h.KeyFile }, nil),
+		hlsName("hls_key_file", "[app]/[stream]-[seq].key", "keys' names", func(h *HLS) *string { return &h.KeyFile }),
 		hlsText("hls_key_file_path", "./objs/nginx/html", "directory of keys; without it nothing is written",
 			func(h *HLS) *string { return &h.KeyPath }, func(h *HLS) *bool { return &h.KeyPathSet }),
 		hlsText("hls_key_url", "./objs/nginx/html", "URL before the keys' names; without it srsd serves them",
@@ -116,6 +116,12 @@ func hlsBool(name, def, help string, at func(*HLS) *bool) spec {
 		name: name, kind: kindBool, def: def, done: true, help: help,
 		field: func(b *build) any { return at(&b.vhost.HLS) },
 	}
+}
+
+func hlsName(name, def, help string, at func(*HLS) *string) spec {
+	s := hlsText(name, def, help, at, nil)
+	s.kind = kindName
+	return s
 }
 
 func hlsText(name, def, help string, at func(*HLS) *string, given func(*HLS) *bool) spec {

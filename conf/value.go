@@ -19,7 +19,7 @@ type value struct {
 	on     bool     // kindBool
 	number int64    // kindWhole; kindSeconds, in milliseconds; kindKiB, kindMiB, in bytes; kindEnum, the index
 	real   float64  // kindDecimal
-	text   string   // kindText
+	text   string   // kindText, kindName
 	words  []string // kindList, kindListen, kindDomains
 
 	nets    []netip.Prefix // kindNets
@@ -60,6 +60,8 @@ func (s *spec) parse(args []string) (v value, note string, err error) {
 		v.number, err = s.enum(args)
 	case kindText:
 		v.text = strings.Join(args, "") // none or one
+	case kindName:
+		v.text, err = args[0], checkName(args[0])
 	case kindList:
 		v.words = args
 	case kindListen:
@@ -81,6 +83,17 @@ func (s *spec) parse(args []string) (v value, note string, err error) {
 		note = s.caution(v)
 	}
 	return v, note, err
+}
+
+// checkName says what is wrong with the name of a file below a root.
+func checkName(name string) error {
+	below := strings.TrimPrefix(strings.TrimPrefix(name, "./"), "/")
+	for element := range strings.SplitSeq(below, "/") {
+		if element == "" || element == "." || element == ".." {
+			return fmt.Errorf("%s is no file's name below a directory: no . or .. may stand between slashes", quote(name))
+		}
+	}
+	return nil
 }
 
 // parseVariable understands what a variable holds. One that stands for lines of a
@@ -133,7 +146,7 @@ func (s *spec) arity(args []string) error {
 		if len(args) == 0 && s.def == "" {
 			return nil // written as "": not set
 		}
-	case kindBool, kindWhole, kindDecimal, kindSeconds, kindKiB, kindMiB, kindBlock, kindFreeBlock:
+	case kindBool, kindWhole, kindDecimal, kindSeconds, kindKiB, kindMiB, kindName, kindBlock, kindFreeBlock:
 	}
 	switch len(args) {
 	case 0:

@@ -34,7 +34,7 @@ func (e *Engine) outputKinds() (kinds []sink.Kind) {
 		kinds = append(kinds, e.hls.Kind())
 	}
 	if wanted(func(v *conf.Vhost) bool { return v.Dash.Enabled }) {
-		e.dash = dash.New()
+		e.dash = dash.New(e.opts.Log)
 		kinds = append(kinds, e.dash.Kind())
 	}
 	if wanted(func(v *conf.Vhost) bool { return v.HDS.Enabled }) {

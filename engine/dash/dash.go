@@ -6,12 +6,16 @@
 package dash
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 	"sync"
 	"time"
 
+	"go.uber.org/zap"
+
 	"srsd/conf"
+	"srsd/engine/journal"
 	"srsd/engine/sink"
 	"srsd/engine/web"
 )
@@ -21,6 +25,8 @@ const kept = 2 * time.Minute
 
 // Server has the outputs of all streams.
 type Server struct {
+	log *journal.Log
+
 	mu      sync.RWMutex
 	outputs map[key]*output // each by its manifest's path and by its directory
 }
@@ -29,14 +35,21 @@ type Server struct {
 type key struct{ vhost, path string }
 
 // New returns a server of no output.
-func New() *Server { return &Server{outputs: map[key]*output{}} }
+func New(log *journal.Log) *Server { return &Server{log: log, outputs: map[key]*output{}} }
 
 // Kind returns dash as a kind of output.
 func (s *Server) Kind() sink.Kind {
 	return sink.Kind{
 		Name:  "dash",
 		Wants: func(id sink.ID) bool { return id.Vhost.Dash.Enabled },
-		Open:  func(id sink.ID) sink.Muxer { return newMuxer(s, id) },
+		Open: func(id sink.ID) sink.Muxer {
+			m := newMuxer(s, id)
+			if err := s.add(m.out); err != nil {
+				s.log.Error("", "no DASH for this stream", zap.Stringer("stream", id), zap.Error(err))
+				return nil
+			}
+			return m
+		},
 		Dispose: func(v *conf.Vhost) time.Duration {
 			if v.Dash.DisposeMs == 0 {
 				return kept
@@ -46,11 +59,18 @@ func (s *Server) Kind() sink.Kind {
 	}
 }
 
-func (s *Server) add(o *output) {
+// add makes o what is found at its paths, unless they are another stream's.
+func (s *Server) add(o *output) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	for _, path := range []string{o.path, o.dir} {
+		if old := s.outputs[key{o.vhost, path}]; old != nil && old.stream != o.stream {
+			return fmt.Errorf("dash: stream %s has %s: dash_mpd_file needs [app] and [stream]", old.stream, path)
+		}
+	}
 	s.outputs[key{o.vhost, o.path}] = o
 	s.outputs[key{o.vhost, o.dir}] = o
+	return nil
 }
 
 func (s *Server) remove(o *output) {

@@ -30,6 +30,8 @@ import (
 // house is a server of one stream, /live/s, and its muxer.
 type house struct {
 	t   *testing.T
+	s   *Server
+	id  sink.ID
 	m   *muxer
 	url string
 	at  time.Time
@@ -43,12 +45,14 @@ func newHouse(t *testing.T, env ...string) *house {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := New()
+	s := New(journal.Discard())
 	server := httptest.NewServer(web.New(cfg, cfg.HTTPServer.CrossDomain, journal.Discard(), s))
 	t.Cleanup(server.Close)
-	h := &house{t: t, url: server.URL, at: time.Now().Add(-5 * time.Second)}
-	id := sink.ID{Vhost: cfg.Vhost(conf.DefaultVhost), App: "live", Stream: "s"}
-	h.m, _ = s.Kind().Open(id).(*muxer)
+	h := &house{
+		t: t, s: s, url: server.URL, at: time.Now().Add(-5 * time.Second),
+		id: sink.ID{Vhost: cfg.Vhost(conf.DefaultVhost), App: "live", Stream: "s"},
+	}
+	h.m, _ = s.Kind().Open(h.id).(*muxer)
 	h.m.now = func() time.Time { return h.at }
 	return h
 }
@@ -201,6 +205,31 @@ func TestWindow(t *testing.T) {
 		if code, _, _ := h.get(target); code != 404 {
 			t.Errorf("%s after its end: %d", target, code)
 		}
+	}
+}
+
+// What is one stream's is not another's, and a muxer made anew for the same stream has its place.
+func TestOneNameForTwoStreams(t *testing.T) {
+	h := newHouse(t, "SRS_VHOST_DASH_DASH_MPD_FILE=[stream].mpd")
+	h.publish(cmaftest.Load(t, cmaftest.H264AAC))
+	kind := h.s.Kind()
+	if kind.Open(sink.ID{Vhost: h.id.Vhost, App: "other", Stream: "s"}) != nil {
+		t.Error("another stream took the manifest")
+	}
+	if code, _, _ := h.get("/s.mpd"); code != 200 {
+		t.Errorf("the manifest of the first stream: %d", code)
+	}
+	again := kind.Open(h.id)
+	if again == nil {
+		t.Fatal("the stream's own name is refused")
+	}
+	if err := h.m.Close(); err != nil {
+		t.Fatal(err)
+	}
+	h.m, _ = again.(*muxer)
+	h.publish(cmaftest.Load(t, cmaftest.H264AAC))
+	if code, _, _ := h.get("/s.mpd"); code != 200 {
+		t.Errorf("the manifest of the muxer made anew: %d", code)
 	}
 }
 

@@ -91,7 +91,6 @@ func newMuxer(s *Server, id sink.ID) *muxer {
 		server: s, conf: &id.Vhost.Dash, out: newOutput(id), reader: cmaf.NewReader(holdMs), now: time.Now,
 	}
 	m.target = int(math.Ceil(float64(m.conf.FragmentMs) / 1000))
-	s.add(m.out)
 	return m
 }
 

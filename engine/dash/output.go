@@ -22,6 +22,7 @@ const (
 
 // output is what can be asked for of one stream. Safe for concurrent use.
 type output struct {
+	stream      string // whose it is
 	vhost, path string // of the manifest
 	dir         string // of all else, with a slash at its end
 
@@ -44,7 +45,7 @@ func newOutput(id sink.ID) *output {
 		Replace(id.Vhost.Dash.MPDFile)
 	path = "/" + strings.TrimPrefix(strings.TrimPrefix(path, "./"), "/")
 	return &output{
-		vhost: id.Vhost.Name, path: path, dir: strings.TrimSuffix(path, ".mpd") + "/", files: map[string]file{},
+		stream: id.String(), vhost: id.Vhost.Name, path: path, dir: strings.TrimSuffix(path, ".mpd") + "/", files: map[string]file{},
 	}
 }
 

@@ -14,11 +14,6 @@ import (
 	"srsd/engine/web"
 )
 
-// apiConnectionsMax is how many connections the API's own listeners have together. They are no
-// part of max_connections, so that it answers when that is reached: they come out of
-// conf.Limits.FDReserve, of which sockets on their way to the loop need half.
-const apiConnectionsMax = 32
-
 // kickWithin is how long the loop may take to end a client.
 const kickWithin = 3 * time.Second
 
@@ -37,7 +32,7 @@ func (e *Engine) newAPI() (err error) {
 		return nil
 	}
 	e.apiWeb.server = web.New(e.opts.Config, c.CrossDomain, e.opts.Log, e.api, api.Index{Server: e.api})
-	e.apiWeb.reserve = make(chan struct{}, apiConnectionsMax)
+	e.apiWeb.seats = newSeats(e.opts.Config.Budgets.IsExempt)
 	return e.apiWeb.listen(e.opts.Config, "http_api", c.Listen, &c.HTTPS, e.opts.Log)
 }
 

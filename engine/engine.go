@@ -46,15 +46,16 @@ type Engine struct {
 	secured   []net.Listener // RTMPS
 	keeper    *certificate.Keeper
 
-	outputs *sink.Outputs // nil: none is configured
-	hls     *hls.Server   // nil: no vhost has it
-	dash    *dash.Server  // the same
-	hds     *hds.Server   // the same
-	web     httpServer    // of http_server
-	page    *page.Page
-	live    live
-	apiWeb  httpServer  // of http_api, if it has listeners of its own
-	api     *api.Server // nil: it is off
+	outputs  *sink.Outputs // nil: none is configured
+	scarcity scarcity
+	hls      *hls.Server  // nil: no vhost has it
+	dash     *dash.Server // the same
+	hds      *hds.Server  // the same
+	web      httpServer   // of http_server
+	page     *page.Page
+	live     live
+	apiWeb   httpServer  // of http_api, if it has listeners of its own
+	api      *api.Server // nil: it is off
 
 	loop   *loop
 	client *gnet.Client

@@ -26,19 +26,19 @@ import (
 	"srsd/engine/web"
 )
 
-// outputKinds are the kinds of output that run off the loop.
-func (e *Engine) outputKinds() (kinds []sink.Kind) {
+// outputKinds are the kinds of output that run off the loop, and share room.
+func (e *Engine) outputKinds(room *sink.Room) (kinds []sink.Kind) {
 	wanted := func(by func(v *conf.Vhost) bool) bool { return slices.ContainsFunc(e.opts.Config.Vhosts, by) }
 	if wanted(func(v *conf.Vhost) bool { return v.HLS.Enabled }) {
-		e.hls = hls.New(e.opts.Log, e.opts.Config.Budgets.IsExempt)
+		e.hls = hls.New(e.opts.Log, room, e.opts.Config.Budgets.IsExempt)
 		kinds = append(kinds, e.hls.Kind())
 	}
 	if wanted(func(v *conf.Vhost) bool { return v.Dash.Enabled }) {
-		e.dash = dash.New(e.opts.Log)
+		e.dash = dash.New(e.opts.Log, room)
 		kinds = append(kinds, e.dash.Kind())
 	}
 	if wanted(func(v *conf.Vhost) bool { return v.HDS.Enabled }) {
-		e.hds = hds.New()
+		e.hds = hds.New(room)
 		kinds = append(kinds, e.hds.Kind())
 	}
 	if wanted(func(v *conf.Vhost) bool { return v.DVR.Enabled }) {
@@ -49,11 +49,13 @@ func (e *Engine) outputKinds() (kinds []sink.Kind) {
 
 // newOutputs makes what is fed with all streams, beside their players.
 func (e *Engine) newOutputs() {
-	kinds := e.outputKinds()
+	room := new(sink.Room)
+	kinds := e.outputKinds(room)
 	if len(kinds) == 0 {
 		return
 	}
 	e.outputs = sink.New(e.opts.Log, kinds...)
+	e.scarcity = scarcity{outputs: e.outputs, room: room, log: e.opts.Log}
 	e.outputs.Kicker = e.loop.kicker
 	e.loop.hub.Watcher = e.outputs
 }
@@ -78,8 +80,7 @@ type httpServer struct {
 	plain   []net.Listener
 	secured []net.Listener // HTTPS
 	keeper  *certificate.Keeper
-	// reserve holds one for each connection, if they are no part of max_connections; else nil.
-	reserve chan struct{}
+	seats   *seats // if connections are no part of max_connections; else nil
 }
 
 // listen binds the listeners of a block of the configuration, and loads the certificate.
@@ -135,7 +136,7 @@ func (s *httpServer) start(ctx context.Context, e *Engine) {
 		return
 	}
 	for _, l := range s.plain {
-		s.server.Start(webListener{l, e, nil, s.reserve})
+		s.server.Start(webListener{l, e, nil, s.seats})
 	}
 	if s.keeper != nil {
 		go s.keeper.Watch(ctx)
@@ -144,7 +145,7 @@ func (s *httpServer) start(ctx context.Context, e *Engine) {
 		s.server.Start(webListener{l, e, &tls.Config{
 			MinVersion: tls.VersionTLS12, GetCertificate: s.keeper.Certificate, NextProtos: []string{"http/1.1"},
 			DynamicRecordSizingDisabled: true, SessionTicketsDisabled: true, // as RTMPS
-		}, s.reserve})
+		}, s.seats})
 	}
 }
 

@@ -25,9 +25,9 @@ type webListener struct {
 	net.Listener
 	engine *Engine
 	config *tls.Config // nil: plain
-	// reserve, if it is not nil, bounds and counts the connections in the door's stead, which looks at
+	// seats, if it is not nil, bounds and counts the connections in the door's stead, which looks at
 	// their address alone.
-	reserve chan struct{}
+	seats *seats
 }
 
 // overcrowded is for those that do not pass. It may get lost: the client has perhaps not read it
@@ -47,7 +47,8 @@ func (l webListener) Accept() (net.Conn, error) {
 			return nil, passing{err}
 		}
 		tcp := accepted.(*net.TCPConn)
-		place, ok := l.enter(peerOf(tcp).Addr())
+		addr := peerOf(tcp).Addr()
+		place, ok := l.enter(addr)
 		if !ok {
 			if l.config == nil {
 				_, _ = io.WriteString(tcp, overcrowded) // a new socket takes as much at once
@@ -55,7 +56,7 @@ func (l webListener) Accept() (net.Conn, error) {
 			_ = tcp.Close()
 			continue
 		}
-		c := &webConn{Conn: tcp, tcp: tcp, door: l.engine.door, place: place, reserve: l.reserve}
+		c := &webConn{Conn: tcp, tcp: tcp, door: l.engine.door, place: place, seats: l.seats, addr: addr}
 		if l.config != nil {
 			c.shaking = &shaking{TCPConn: tcp, turns: l.engine.turns}
 			c.tls = link.NewTLS(c.shaking, tls.Server, l.config)
@@ -76,20 +77,18 @@ func (passing) Temporary() bool { return true }
 // enter lets a connection in, or not.
 func (l webListener) enter(addr netip.Addr) (place *gate.Place, ok bool) {
 	since := time.Since(l.engine.loop.start)
-	if l.reserve == nil {
+	if l.seats == nil {
 		return l.engine.door.enter(addr, since)
 	}
 	if place, ok = l.engine.door.look(addr, since); !ok {
 		return nil, false
 	}
-	select {
-	case l.reserve <- struct{}{}:
+	if l.seats.take(addr) {
 		return place, true
-	default:
-		place.Leave()
-		l.engine.door.full(addr, apiConnectionsMax, since)
-		return nil, false
 	}
+	place.Leave()
+	l.engine.door.full(addr, apiConnectionsMax, since)
+	return nil, false
 }
 
 // webConn is a connection under net/http.
@@ -99,10 +98,11 @@ type webConn struct {
 	tls      *link.TLS // nil: plain
 	shaking  *shaking  // with tls
 
-	door    *door
-	place   *gate.Place
-	reserve chan struct{} // where it has one, in the door's stead; nil: the door counts it
-	gone    atomic.Bool   // the place is another's to leave, or has been left
+	door  *door
+	place *gate.Place
+	seats *seats // where addr has one, in the door's stead; nil: the door counts it
+	addr  netip.Addr
+	gone  atomic.Bool // the place is another's to leave, or has been left
 }
 
 // shaking is the network under TLS. While it shakes hands it takes turns with the other handshakes,
@@ -161,8 +161,8 @@ const goodbyeWithin = time.Second
 // Close implements net.Conn.
 func (c *webConn) Close() error {
 	if c.gone.CompareAndSwap(false, true) {
-		if c.reserve != nil {
-			<-c.reserve
+		if c.seats != nil {
+			c.seats.leave(c.addr)
 		} else {
 			c.door.leave()
 		}

@@ -25,7 +25,8 @@ const kept = 2 * time.Minute
 
 // Server has the outputs of all streams.
 type Server struct {
-	log *journal.Log
+	log  *journal.Log
+	room *sink.Room
 
 	mu      sync.RWMutex
 	outputs map[key]*output // each by its manifest's path and by its directory
@@ -35,7 +36,9 @@ type Server struct {
 type key struct{ vhost, path string }
 
 // New returns a server of no output.
-func New(log *journal.Log) *Server { return &Server{log: log, outputs: map[key]*output{}} }
+func New(log *journal.Log, room *sink.Room) *Server {
+	return &Server{log: log, room: room, outputs: map[key]*output{}}
+}
 
 // Kind returns dash as a kind of output.
 func (s *Server) Kind() sink.Kind {

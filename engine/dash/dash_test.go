@@ -45,7 +45,7 @@ func newHouse(t *testing.T, env ...string) *house {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := New(journal.Discard())
+	s := New(journal.Discard(), new(sink.Room))
 	server := httptest.NewServer(web.New(cfg, cfg.HTTPServer.CrossDomain, journal.Discard(), s))
 	t.Cleanup(server.Close)
 	h := &house{

@@ -26,12 +26,12 @@ const (
 func (m *muxer) playlists() {
 	for kind, name := range names {
 		if data := m.playlist(kind); data != nil {
-			m.out.header(name+playlistEnd, file{data: data, kind: playlistType})
+			m.out.put(name+playlistEnd, file{data: data, kind: playlistType})
 		} else {
 			m.out.drop(name + playlistEnd)
 		}
 	}
-	m.out.header(masterName, file{data: m.master(m.current()), kind: playlistType})
+	m.out.put(masterName, file{data: m.master(m.current()), kind: playlistType})
 }
 
 // playlist returns that of one kind of track, nil if there is none. Periods are discontinuities: players

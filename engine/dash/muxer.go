@@ -42,6 +42,8 @@ type muxer struct {
 	periods []*period // those that have segments, and the current one
 	ids     int       // of periods
 	cuts    uint64    // how often segments were cut
+	gone    uint64    // the cuts of which nothing is left
+	bytes   int       // of the segments that are there
 	broken  bool      // the next frame begins a period
 
 	// Of HLS: how many segments of each kind there were, the ordinal of the period of the newest one, and
@@ -245,7 +247,7 @@ func (m *muxer) track(p *period, kind int, config *cmaf.Track) error {
 	if p.id > 0 {
 		t.name = fmt.Sprintf("%s-%d", names[kind], p.id+1)
 	}
-	m.out.header(t.init(), file{data: data, kind: names[kind] + "/mp4"})
+	m.out.put(t.init(), file{data: data, kind: names[kind] + "/mp4"})
 	p.tracks[kind] = t
 	return nil
 }
@@ -316,7 +318,8 @@ func (m *muxer) append(p *period, kind int, f *cmaf.Fragment) {
 	m.counts[kind]++
 	m.newest[kind] = p.ordinal
 	t.segments = append(t.segments, s)
-	m.out.segment(s.name, file{data: f.Data, kind: names[kind] + "/mp4"})
+	m.bytes += s.bytes
+	m.out.put(s.name, file{data: f.Data, kind: names[kind] + "/mp4"})
 }
 
 // late is how many segments of a track are kept that are listed no more: players may be about to ask for
@@ -328,29 +331,36 @@ func (m *muxer) late() int {
 	return lateSegments
 }
 
-// expire forgets what is too old for the manifest, and for late players, and periods without a
+// expire forgets what is too old for the manifest, and for late players, or has no room, and periods without a
 // segment. A track that has ended gets older with the others.
 func (m *muxer) expire() {
-	var gone []string
+	var names []string
 	kept := uint64(m.conf.WindowSegments + m.late())
-	m.periods = slices.DeleteFunc(m.periods, func(p *period) bool {
-		for _, t := range p.tracks {
-			for t != nil && len(t.segments) > 0 && t.segments[0].cut+kept <= m.cuts {
-				gone = append(gone, t.segments[0].name)
-				t.segments = t.segments[1:]
+	for m.gone+kept < m.cuts || m.server.room.Over(m.bytes) && m.gone+1 < m.cuts {
+		m.gone++
+		for _, p := range m.periods {
+			for _, t := range p.tracks {
+				if t != nil && len(t.segments) > 0 && t.segments[0].cut <= m.gone {
+					names = append(names, t.segments[0].name)
+					m.bytes -= t.segments[0].bytes
+					t.segments = t.segments[1:]
+				}
 			}
 		}
-		if p == m.current() || !p.empty() {
+	}
+	current := m.current()
+	m.periods = slices.DeleteFunc(m.periods, func(p *period) bool {
+		if p == current || !p.empty() {
 			return false
 		}
 		for _, t := range p.tracks {
 			if t != nil {
-				gone = append(gone, t.init())
+				names = append(names, t.init())
 			}
 		}
 		return true
 	})
-	m.out.drop(gone...)
+	m.out.drop(names...)
 }
 
 // init is the name of a track's header.

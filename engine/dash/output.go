@@ -12,8 +12,6 @@ import (
 )
 
 const (
-	// outputBytesMax bounds what one stream's segments hold.
-	outputBytesMax = 128 << 20
 	// lateSegments is what muxer.late is without HLS.
 	lateSegments = 2
 
@@ -30,8 +28,6 @@ type output struct {
 	manifest []byte // nil before the first segment
 	clockAt  int    // where in it the time of day stands
 	files    map[string]file
-	order    []string // of segments, oldest first
-	bytes    int
 }
 
 // file is a segment or a header. Immutable.
@@ -45,7 +41,8 @@ func newOutput(id sink.ID) *output {
 		Replace(id.Vhost.Dash.MPDFile)
 	path = "/" + strings.TrimPrefix(strings.TrimPrefix(path, "./"), "/")
 	return &output{
-		stream: id.String(), vhost: id.Vhost.Name, path: path, dir: strings.TrimSuffix(path, ".mpd") + "/", files: map[string]file{},
+		stream: id.String(), vhost: id.Vhost.Name, path: path, dir: strings.TrimSuffix(path, ".mpd") + "/",
+		files: map[string]file{},
 	}
 }
 
@@ -62,23 +59,11 @@ func (o *output) get(name string, now time.Time) (data []byte, kind string, ok b
 	return f.data, f.kind, ok
 }
 
-// header puts an initialization segment, which stays until it is dropped.
-func (o *output) header(name string, f file) {
+// put puts a file, which stays until it is dropped.
+func (o *output) put(name string, f file) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.files[name] = f
-}
-
-// segment puts a segment. What does not fit any more goes, oldest first.
-func (o *output) segment(name string, f file) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.files[name] = f
-	o.order = append(o.order, name)
-	o.bytes += len(f.data)
-	for o.bytes > outputBytesMax && len(o.order) > 1 {
-		o.forget(o.order[0])
-	}
 }
 
 // drop removes files.
@@ -86,19 +71,8 @@ func (o *output) drop(names ...string) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for _, name := range names {
-		o.forget(name)
+		delete(o.files, name)
 	}
-}
-
-func (o *output) forget(name string) {
-	for i := range o.order {
-		if o.order[i] == name {
-			o.order = append(o.order[:i], o.order[i+1:]...)
-			o.bytes -= len(o.files[name].data)
-			break
-		}
-	}
-	delete(o.files, name)
 }
 
 func (o *output) publish(manifest []byte) {

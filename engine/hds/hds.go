@@ -27,6 +27,8 @@ const (
 
 // Server has the outputs of all streams.
 type Server struct {
+	room *sink.Room
+
 	mu      sync.RWMutex
 	outputs map[key]*output
 }
@@ -35,7 +37,7 @@ type Server struct {
 type key struct{ vhost, path string }
 
 // New returns a server of no output.
-func New() *Server { return &Server{outputs: map[key]*output{}} }
+func New(room *sink.Room) *Server { return &Server{room: room, outputs: map[key]*output{}} }
 
 // Kind returns hds as a kind of output.
 func (s *Server) Kind() sink.Kind {

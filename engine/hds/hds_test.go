@@ -40,7 +40,7 @@ func newHouse(t *testing.T, window string) *house {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := New()
+	s := New(new(sink.Room))
 	server := httptest.NewServer(web.New(cfg, cfg.HTTPServer.CrossDomain, journal.Discard(), s))
 	t.Cleanup(server.Close)
 	id := sink.ID{Vhost: cfg.Vhost(conf.DefaultVhost), App: "live", Stream: "s"}
@@ -360,9 +360,11 @@ func TestGap(t *testing.T) {
 	}
 }
 
-// What one stream's fragments hold is bounded, whatever the window is.
+// What one stream's fragments hold is bounded, whatever the window is, and less when memory is scarce.
 func TestBytes(t *testing.T) {
 	h := newHouse(t, "3600")
+	m, _ := h.m.(*muxer)
+	room := m.server.room
 	if err := h.m.Begin(); err != nil {
 		t.Fatal(err)
 	}
@@ -372,13 +374,19 @@ func TestBytes(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	held := 0
-	m, _ := h.m.(*muxer)
-	for _, f := range m.list {
-		held += len(f.data)
-	}
-	if held > outputBytesMax || held < outputBytesMax/2 || len(m.out.fragments) != len(m.list) {
-		t.Errorf("%d bytes are held in %d fragments", held, len(m.list))
+	for i := range int64(3) {
+		held := 0
+		for _, f := range m.list {
+			held += len(f.data)
+		}
+		if held > room.Bytes() || held < room.Bytes()/2 || len(m.out.fragments) != len(m.list) {
+			t.Errorf("%d bytes are held in %d fragments, room is for %d", held, len(m.list), room.Bytes())
+		}
+		room.Less()
+		next := sink.Message{Track: stream.Video, Key: true, TimeMs: (40 + i) * 1000, Payload: body}
+		if err := h.m.Write(&next); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 

@@ -21,8 +21,6 @@ const (
 	metadataBytesMax = 16 << 10
 	// fragmentBytesMax ends a fragment whose group of pictures has no end.
 	fragmentBytesMax = 32 << 20
-	// outputBytesMax bounds what one stream's fragments hold.
-	outputBytesMax = 128 << 20
 	// lateFragments are kept although the bootstrap box has them no more: players may be about to
 	// ask for them.
 	lateFragments = 2
@@ -182,11 +180,11 @@ func (m *muxer) cut(at int64) {
 // expire forgets what is too old, and returns what is to be listed: the newest fragments that
 // reach hds_window.
 func (m *muxer) expire() (listed []fragment) {
-	first, ms, bytes := len(m.list)-1, int64(0), 0
+	first, ms, bytes, room := len(m.list)-1, int64(0), 0, m.server.room
 	for ; first > 0; first-- {
 		ms += int64(m.list[first].lengthMs)
 		bytes += len(m.list[first].data)
-		if ms >= m.conf.WindowMs || bytes+len(m.list[first-1].data) > outputBytesMax {
+		if ms >= m.conf.WindowMs || room.Over(bytes+len(m.list[first-1].data)) {
 			break
 		}
 	}
@@ -194,7 +192,7 @@ func (m *muxer) expire() (listed []fragment) {
 	for i := drop; i < first; i++ { // late ones only if there is room
 		bytes += len(m.list[i].data)
 	}
-	for ; drop < first && bytes > outputBytesMax; drop++ {
+	for ; drop < first && room.Over(bytes); drop++ {
 		bytes -= len(m.list[drop].data)
 	}
 	m.list = slices.Delete(m.list, 0, drop)

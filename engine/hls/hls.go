@@ -28,8 +28,9 @@ const memoryDispose = 120 * time.Second
 
 // Server knows the playlists, segments and keys of all streams. It is a web.Handler.
 type Server struct {
-	log *journal.Log
-	now func() time.Time
+	log  *journal.Log
+	room *sink.Room
+	now  func() time.Time
 
 	mu    sync.RWMutex
 	files map[place]*resource
@@ -54,8 +55,8 @@ type resource struct {
 }
 
 // New returns a Server that has nothing yet. exempt says of which addresses there may be any number of sessions.
-func New(log *journal.Log, exempt func(netip.Addr) bool) *Server {
-	return &Server{log: log, now: time.Now, files: map[place]*resource{}, contexts: newContexts(exempt)}
+func New(log *journal.Log, room *sink.Room, exempt func(netip.Addr) bool) *Server {
+	return &Server{log: log, room: room, now: time.Now, files: map[place]*resource{}, contexts: newContexts(exempt)}
 }
 
 // Kind is what makes the Server's content.

@@ -48,7 +48,7 @@ func newHouse(t testing.TB, directives ...string) *house {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := &house{t: t, s: New(journal.Discard(), cfg.Budgets.IsExempt), v: cfg.Vhosts[0]}
+	h := &house{t: t, s: New(journal.Discard(), new(sink.Room), cfg.Budgets.IsExempt), v: cfg.Vhosts[0]}
 	h.base = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	h.wall = h.base
 	h.s.now = h.now

@@ -87,3 +87,25 @@ func TestHeldBytes(t *testing.T) {
 		}
 	}
 }
+
+// When memory is scarce the oldest segments go, out of the playlist as well.
+func TestRoom(t *testing.T) {
+	for _, form := range []string{"hls_use_fmp4 off", "hls_use_fmp4 on", "low_latency on"} {
+		h := newHouse(t, "hls_ctx off", "hls_window 600", "hls_fragment 1", form)
+		room := h.s.room
+		for room.Less() {
+			continue
+		}
+		messages, published := heavy(t, 10, 100<<10)
+		h.publish(messages)
+		p := h.playlist()
+		listed := 0
+		for _, s := range p.segments {
+			listed += len(h.body("/live/" + s.url))
+		}
+		if held, newest := h.held(), published/60*2; held > room.Bytes()+newest || listed == 0 || listed > held {
+			t.Errorf("%s: %d bytes are held of %d, %d of them listed; room is for %d",
+				form, held, published, listed, room.Bytes())
+		}
+	}
+}

@@ -31,8 +31,6 @@ const (
 	forcedSegments  = 3
 	forcedAfter     = 30 * time.Second
 	segmentBytesMax = 32 << 20
-	// memoryBytesMax is what the segments of a stream may take.
-	memoryBytesMax = 128 << 20
 	// segmentsMin are listed however short hls_window is.
 	segmentsMin = 3
 	// rounding is what timestamps of whole milliseconds may lack.

@@ -118,7 +118,7 @@ func (m *muxer) trim(now time.Time) (err error) {
 		l.sequence = l.segments[0].seq
 	}
 	m.dropParts()
-	for len(m.retired) > 0 && (now.Sub(m.retired[0].retired) > window+m.target() || m.bytes > memoryBytesMax) {
+	for len(m.retired) > 0 && (now.Sub(m.retired[0].retired) > window+m.target() || m.s.room.Over(m.bytes)) {
 		err = errors.Join(err, m.forget(m.retired[0], m.c.Cleanup))
 		m.retired = slices.Delete(m.retired, 0, 1) // [1:] would hold on to it
 	}
@@ -131,7 +131,7 @@ func (m *muxer) tooLong(window time.Duration) bool {
 	if len(all) <= 1 {
 		return false
 	}
-	if m.bytes > memoryBytesMax && len(m.retired) == 0 {
+	if m.s.room.Over(m.bytes) && len(m.retired) == 0 {
 		return true
 	}
 	sum := time.Duration(0)

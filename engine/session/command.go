@@ -137,8 +137,8 @@ func (s *Session) connect(c *msg.Command) error {
 	a.add(msg.CSIDConnection, msg.TypeCommandAMF0, msg.StreamIDControl)
 	a.send()
 	s.env.Log.Info(s.ID, "connect", s.withVia(zap.Stringer("addr", s.addr), zap.String("app", target.App),
-		zap.String("tcUrl", req.TcURL), zap.String("flashVer", req.FlashVer), unlessEmpty("pageUrl", req.PageURL),
-		unlessEmpty("enhanced", req.Capabilities.String()))...)
+		zap.String("tcUrl", withoutParameters(req.TcURL)), zap.String("flashVer", req.FlashVer),
+		unlessEmpty("pageUrl", req.PageURL), unlessEmpty("enhanced", req.Capabilities.String()))...)
 	return nil
 }
 

@@ -41,10 +41,15 @@ func (s *Session) Report(c *snapshot.Client) bool {
 	c.ID, c.Addr, c.Stream = s.ID, s.addr.Addr(), s.playing
 	c.OpenedMs, c.Received, c.Sent = s.openedMs, s.Conn.Received, s.Conn.Sent
 	if s.client != nil {
-		tcURL, _, _ := strings.Cut(s.client.tcURL, "?") // what follows may be secret
-		c.TcURL, c.Page, c.Agent = brief(tcURL), brief(s.client.pageURL), brief(s.client.flashVer)
+		c.TcURL, c.Page, c.Agent = brief(withoutParameters(s.client.tcURL)), brief(s.client.pageURL), brief(s.client.flashVer)
 	}
 	return true
+}
+
+// withoutParameters leaves out of a URL what may be secret.
+func withoutParameters(url string) string {
+	url, _, _ = strings.Cut(url, "?")
+	return url
 }
 
 func brief(text string) string { return text[:min(len(text), reportBytesMax)] }

@@ -116,7 +116,7 @@ func TestShippedFiles(t *testing.T) {
 	for file, urls := range map[string][]string{
 		"live.conf":  {".flv", ".m3u8"},
 		"hls.conf":   {".m3u8"},
-		"dash.conf":  {".mpd"},
+		"dash.conf":  {".mpd", "/master.m3u8"},
 		"https.conf": {".flv", ".m3u8"},
 	} {
 		t.Run(file, func(t *testing.T) {

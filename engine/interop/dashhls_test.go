@@ -53,7 +53,8 @@ func TestDashHLS(t *testing.T) {
 	}
 	v, a := old["video"], old["audio"]
 	if lists < 40 || v.msn == 0 || v.dsn == 0 || v.dsn != a.dsn || len(v.segments) != len(a.segments) {
-		t.Errorf("%d playlists; video from %d, %d discontinuities left it; audio from %d, %d", lists, v.msn, v.dsn, a.msn, a.dsn)
+		t.Errorf("%d playlists; video from %d, %d discontinuities left it; audio from %d, %d",
+			lists, v.msn, v.dsn, a.msn, a.dsn)
 	}
 	for _, l := range old {
 		for _, one := range l.segments {
@@ -96,7 +97,8 @@ func TestDashHLSPlays(t *testing.T) {
 	}
 	sound := hashes(t, src.file, nil, "a")
 	got := hashes(t, "pipe:0", []byte(input[1]), "a")
-	if len(got) == 0 || len(got) > len(sound) || !slices.Equal(sound[len(sound)-len(got):], got) || len(sound)-len(got) > 2 {
+	left := len(sound) - len(got) // out at the beginning
+	if len(got) == 0 || left < 0 || left > 2 || !slices.Equal(sound[left:], got) {
 		t.Errorf("%d packets of sound, %d published, or they differ", len(got), len(sound))
 	}
 	cmd := exec.Command("ffmpeg", "-hide_banner", "-nostdin", "-loglevel", "warning", "-live_start_index", "0", "-i",

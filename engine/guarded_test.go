@@ -46,7 +46,7 @@ func TestGuarded(t *testing.T) {
 	}
 	for _, path := range []string{
 		"/live/s.flv", "/live/s.m3u8", "/live/s-0.ts", "/live/s.mpd", "/live/s/video-init.mp4", "/live/s.f4m",
-		"/live/s/Seg1-Frag1",
+		"/live/s/Seg1-Frag1", "/srsd/preview/live/s.mp4",
 	} {
 		eventually(t, path+" is there", func() bool {
 			code, _ := ask(path, "http://www.example.com/p")

@@ -19,6 +19,7 @@ import (
 	"srsd/engine/hls"
 	"srsd/engine/journal"
 	"srsd/engine/page"
+	"srsd/engine/preview"
 	"srsd/engine/session"
 	"srsd/engine/sink"
 	"srsd/engine/static"
@@ -58,6 +59,27 @@ func (e *Engine) newOutputs() {
 	e.scarcity = scarcity{outputs: e.outputs, room: room, log: e.opts.Log}
 	e.outputs.Kicker = e.loop.kicker
 	e.loop.hub.Watcher = e.outputs
+}
+
+// keyframe is a preview.Source.
+func (l *loop) keyframe(ctx context.Context, name string, bytesMax int) ([]stream.Message, error) {
+	found := make(chan []stream.Message, 1)
+	err := l.post(func() {
+		var messages []stream.Message
+		if s := l.hub.Find(name); s != nil && s.Published() {
+			messages = s.Keyframe(bytesMax)
+		}
+		found <- messages
+	})
+	if err != nil {
+		return nil, err
+	}
+	select {
+	case messages := <-found:
+		return messages, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 }
 
 // newHTTP makes the HTTP server and binds its listeners, if there is to be one.
@@ -105,7 +127,7 @@ func (e *Engine) webHandlers() []web.Handler {
 	if e.opts.Config.HTTPAPI.Shared {
 		handlers = append(handlers, e.api)
 	}
-	handlers = append(handlers, &e.live)
+	handlers = append(handlers, &e.live, web.Guarded(preview.New(e.loop.keyframe), mayNotPlay))
 	if e.hls != nil {
 		handlers = append(handlers, web.Guarded(e.hls, mayNotPlay))
 	}

@@ -101,6 +101,12 @@ func TestPageLists(t *testing.T) {
 	publishPage(t, s, 1)
 	b.wait(t, joinWithin, "document.querySelector('.card')?.innerText.includes('320×180') ?? false")
 	b.wait(t, joinWithin, "/2[345]\\/s/.test(document.querySelector('.card').innerText)")
+	b.wait(t, joinWithin, `(() => {
+		const c = document.querySelector('.card canvas');
+		if (c.hidden || c.width !== 320 || c.height !== 180) return false;
+		const d = c.getContext('2d').getImageData(0, 0, 320, 180).data;
+		return new Set(new Uint32Array(d.buffer)).size > 100; // the test picture's colours
+	})()`)
 	if eval[bool](t, b, "document.body.innerText.includes('Nothing is being published')") {
 		t.Error("it says that nothing is published")
 	}

@@ -141,7 +141,7 @@ func TestAssets(t *testing.T) {
 			t.Errorf("nothing leads to %s", want)
 		}
 	}
-	if len(seen) != len(libraries)+9 {
+	if len(seen) != len(libraries)+10 {
 		t.Errorf("%d files: %v", len(seen), seen)
 	}
 	for _, url := range []string{"/srsd/nothing", "/srsd/lib/", "/srsd/ui/page.js", "/index.html"} {

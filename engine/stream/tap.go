@@ -95,6 +95,36 @@ func (s *Stream) Recent() []Message {
 	return list
 }
 
+// Keyframe returns the video sequence headers and a copy of the newest keyframe of the main track; nil if there is
+// none in the GOP cache, or they take more than bytesMax.
+func (s *Stream) Keyframe(bytesMax int) []Message {
+	if s.gop.record == none {
+		return nil
+	}
+	at := s.gop.record
+	for ; at < s.log.records.next; at++ {
+		if r := s.log.records.at(at); r.track == Video && r.has(flagKey) && !r.has(flagBeside) {
+			break
+		}
+	}
+	if at == s.log.records.next {
+		return nil
+	}
+	r := s.log.records.at(at)
+	bytes := int(r.length)
+	var list []Message
+	for i := range s.headers {
+		if h := &s.headers[i]; h.track == Video {
+			bytes += len(h.payload)
+			list = append(list, Message{Track: Video, Header: true, TimeMs: r.time, Payload: h.payload})
+		}
+	}
+	if bytes > bytesMax {
+		return nil
+	}
+	return append(list, s.message(r, make([]byte, 0, r.length)))
+}
+
 // message makes a Message of r, its payload appended to room, which is empty.
 func (s *Stream) message(r *record, room []byte) Message {
 	return Message{

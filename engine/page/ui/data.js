@@ -37,12 +37,23 @@ function withVhost(v) { return v ? `?vhost=${encodeURIComponent(v)}` : ''; }
 // vhostOf is the vhost of a stream of the API's; the default one has no name there.
 export function vhostOf(s) { return s.url.slice(0, s.url.indexOf('/')); }
 
+// nameVhost is the vhost of a stream of the API's if its URLs have to name it, or ''.
+function nameVhost(s, description) {
+  const v = vhostOf(s) || '__defaultVhost__';
+  return v !== description.vhost || asked.vhost ? v : '';
+}
+
 // watchLink is where the page plays a stream of the API's.
 export function watchLink(s, description) {
   const p = new URLSearchParams({ watch: `${s.app}/${s.name}` });
-  const v = vhostOf(s) || '__defaultVhost__';
-  if (v !== description.vhost || asked.vhost) p.set('vhost', v);
+  const v = nameVhost(s, description);
+  if (v) p.set('vhost', v);
   return '?' + p;
+}
+
+// previewURL is where the newest keyframe of a stream of the API's is.
+export function previewURL(s, description) {
+  return `/srsd/preview/${encodePath(s.app)}/${encodePath(s.name)}.mp4` + withVhost(nameVhost(s, description));
 }
 
 // split divides app/stream. An app may have slashes.

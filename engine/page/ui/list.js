@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // The list of streams.
 import { el, setText, show, copyRows, copyButton, kbps, duration, codecs } from './dom.js';
-import { viewersNote, asked, streams, watchLink, vhostOf, publishURLs, ffmpegCommand, split } from './data.js';
+import { viewersNote, asked, streams, watchLink, vhostOf, previewURL, publishURLs, ffmpegCommand, split } from './data.js';
+import { preview } from './preview.js';
 
 const everyMs = 2000;
 const perPage = 60;
@@ -74,7 +75,9 @@ function card(s, description) {
   const fact = (name, title = '') => el('div', { title }, el('dt', { textContent: name }),
     values[name] = el('dd', { textContent: '–' }));
   const vhost = vhostOf(s);
-  const node = el('li', { className: 'card' },
+  const canvas = el('canvas', { className: 'shot', hidden: true, 'aria-hidden': 'true' });
+  const picture = preview(canvas, previewURL(s, description));
+  const node = el('li', { className: 'card' }, canvas,
     el('div', { className: 'row' }, el('a', { className: 'name', href: watchLink(s, description), textContent: s.name }), badge),
     el('p', { className: 'where', textContent: vhost ? `${vhost} / ${s.app}` : s.app }), what,
     el('dl', { className: 'facts' }, fact('Bit rate'), fact('Frames'),
@@ -84,6 +87,7 @@ function card(s, description) {
     const live = now.publish.active;
     badge.classList.toggle('live', live);
     setText(badge, live ? 'live' : 'waiting');
+    if (live && now.video) picture.update(); else picture.hide();
     setText(what, live ? codecs(now) : 'players wait for a publisher');
     setText(values['Bit rate'], live ? kbps(now.kbps.recv_30s) : '–');
     setText(values.Viewers, String(watching(now)));

@@ -143,3 +143,32 @@ func TestTapAllocs(t *testing.T) {
 		t.Errorf("%.1f allocations for a batch of 10 messages", allocs)
 	}
 }
+
+// TestKeyframe: the newest keyframe with the headers that it needs, while the GOP cache has one and it is no
+// larger than is asked for.
+func TestKeyframe(t *testing.T) {
+	b := newBench(t, nil).publish()
+	if got := b.s.Keyframe(1 << 20); got != nil {
+		t.Errorf("before there is one: %s", described(got))
+	}
+	b.headers(0)
+	b.video(0, keyframe(1, 70_000))
+	b.audio(10, audioFrame(2, 300))
+	b.video(40, interframe(3, 20_000))
+	b.video(1000, keyframe(4, 50_000))
+	b.video(1040, interframe(5, 20_000))
+	got := b.s.Keyframe(1 << 20)
+	if want := "vH@1000(10) vK@1000(50000) "; described(got) != want {
+		t.Fatalf("%s, want %s", described(got), want)
+	}
+	if !bytes.Equal(got[1].Payload, keyframe(4, 50_000)) {
+		t.Error("its payload differs from what was published")
+	}
+	if got := b.s.Keyframe(50_009); got != nil {
+		t.Errorf("with a bound that is one byte too low: %s", described(got))
+	}
+	b.s.gop.clear()
+	if got := b.s.Keyframe(1 << 20); got != nil {
+		t.Errorf("without a GOP cache: %s", described(got))
+	}
+}

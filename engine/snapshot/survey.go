@@ -91,6 +91,8 @@ type sample struct{ atMs, received, sent int64 }
 const (
 	rateWindowMs = 30_000
 	rateHalfMs   = rateWindowMs / 2
+
+	rateShortestMs = 1000
 )
 
 // measure sets the rates of c, which p was in the picture of wasMs; nil: it was not there.
@@ -107,7 +109,7 @@ func (c *Client) measure(p *Client, wasMs, nowMs int64) {
 			c.base = c.mid
 		}
 	}
-	elapsed := max(nowMs-c.base.atMs, 1)
+	elapsed := max(nowMs-c.base.atMs, rateShortestMs) // what comes at once at the beginning is no rate
 	c.RecvKbps = (c.Received - c.base.received) * 8 / elapsed
 	c.SendKbps = (c.Sent - c.base.sent) * 8 / elapsed
 }

@@ -59,8 +59,10 @@ type Server struct {
 type picture struct {
 	ready chan struct{} // closed when the rest is there
 	data  []byte        // nil: there is none
-	at    time.Time     // when it was made
+	at    time.Time     // when it was made; zero: it is not yet
 }
+
+func (p *picture) old(now time.Time) bool { return !p.at.IsZero() && now.Sub(p.at) > freshFor }
 
 // New returns a server of previews of what source has.
 func New(source Source) *Server {
@@ -103,7 +105,7 @@ func (s *Server) Serve(w http.ResponseWriter, r *web.Request) bool {
 func (s *Server) picture(ctx context.Context, stream string) []byte {
 	s.mu.Lock()
 	p := s.pictures[stream]
-	made := p == nil || closed(p.ready) && s.now().Sub(p.at) > freshFor
+	made := p == nil || p.old(s.now())
 	if made {
 		if s.making >= makingMax {
 			s.mu.Unlock()
@@ -150,7 +152,7 @@ func (s *Server) fill(stream string, p *picture) {
 // sweep forgets what is too old, and all if there is too much.
 func (s *Server) sweep() {
 	for name, p := range s.pictures {
-		if closed(p.ready) && (s.bytes > bytesMax || s.now().Sub(p.at) > freshFor) {
+		if p.old(s.now()) || !p.at.IsZero() && s.bytes > bytesMax {
 			s.bytes -= len(p.data)
 			delete(s.pictures, name)
 		}
@@ -185,13 +187,4 @@ func still(messages []stream.Message) []byte {
 		return nil
 	}
 	return append(init, f.Data...)
-}
-
-func closed(c chan struct{}) bool {
-	select {
-	case <-c:
-		return true
-	default:
-		return false
-	}
 }

@@ -177,7 +177,49 @@ func TestLiveAnswers(t *testing.T) {
 	s.audit()
 }
 
-// TestLiveUnread: T07, 300 players that read nothing of it. They go by the rules for RTMP
+// TestLiveSingleAnswer: T07, a second request in the same packet is not answered: the first one's answer
+// has no end. HEAD is answered without one byte of body, and makes no player.
+func TestLiveSingleAnswer(t *testing.T) {
+	s, url := startLive(t, "", "")
+	dial := func(requests string) (net.Conn, *bufio.Reader) {
+		c, err := net.Dial("tcp", strings.TrimPrefix(url, "http://"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = c.Close() })
+		_ = c.SetDeadline(time.Now().Add(patience))
+		_, _ = fmt.Fprint(c, requests)
+		return c, bufio.NewReader(c)
+	}
+	const request = " /live/show.flv HTTP/1.1\r\nHost: h\r\n\r\n"
+	_, r := dial("HEAD" + request)
+	text, err := io.ReadAll(r)
+	if err != nil || !strings.HasPrefix(string(text), "HTTP/1.1 200 OK\r\n") ||
+		!strings.Contains(string(text), "\r\nContent-Type: video/x-flv\r\n") ||
+		strings.Index(string(text), "\r\n\r\n") != len(text)-4 || s.sessions() != 0 {
+		t.Errorf("HEAD: %q %v, %d sessions", text, err, s.sessions())
+	}
+	c, r := dial("GET" + request + "GET" + request)
+	eventually(t, "it plays", func() bool { return s.sessions() == 1 })
+	s.dial().publish("show").video(0, keyframe(1, 1000))
+	answer, err := http.ReadResponse(r, nil)
+	if err != nil || answer.StatusCode != http.StatusOK {
+		t.Fatalf("answer %v %v", answer, err)
+	}
+	player := &flvClient{t, c, r}
+	if h := player.bytes(13); string(h[:4]) != "FLV\x01" {
+		t.Errorf("header %x", h)
+	}
+	if got := player.tag(); !bytes.Equal(got, keyframe(1, 1000)) {
+		t.Errorf("a tag of %d bytes", len(got))
+	}
+	s.stop()
+	if rest, _ := io.ReadAll(r); len(rest) > 0 {
+		t.Errorf("behind it came %q", rest)
+	}
+}
+
+// TestLiveUnread: T07, 500 players that read nothing of it. They go by the rules for RTMP
 // players, an RTMP player beside them loses nothing, and their descriptors are given back.
 func TestLiveUnread(t *testing.T) {
 	s, url := startLive(t, "limits { stream_memory 16; }", "play { queue_length 1; }")
@@ -185,7 +227,7 @@ func TestLiveUnread(t *testing.T) {
 	address := strings.TrimPrefix(url, "http://")
 	files := openFiles(t)
 	var all []net.Conn
-	for range 300 {
+	for range 500 {
 		c, err := net.Dial("tcp", address)
 		if err != nil {
 			t.Fatal(err)
@@ -199,7 +241,7 @@ func TestLiveUnread(t *testing.T) {
 			_ = c.Close()
 		}
 	}()
-	eventually(t, "all play", func() bool { return s.sessions() == 301 })
+	eventually(t, "all play", func() bool { return s.sessions() == 501 })
 	enc := s.dial().publish("show")
 	for i := range 200 {
 		frame := keyframe(i, 100_000)

@@ -54,14 +54,28 @@ func greet(log *journal.Log, cfg *conf.Config, name string, e *engine.Engine) {
 	for _, a := range e.HTTPAddrs() {
 		log.Info("", "watch on the page "+origin("http", a)+"/")
 	}
-	for _, path := range httpPaths(cfg.Vhost(conf.DefaultVhost)) {
-		for _, a := range e.HTTPAddrs() {
-			log.Info("", "over HTTP with: "+origin("http", a)+path)
-		}
-		for _, a := range e.HTTPSAddrs() {
-			log.Info("", "over HTTPS with: "+origin("https", a)+path)
+	for _, u := range webURLs(cfg.Vhost(conf.DefaultVhost), e.HTTPAddrs(), e.HTTPSAddrs()) {
+		log.Info("", "over "+u)
+	}
+}
+
+// webURLs are where a vhost, nil if there is none, offers the example's stream over HTTP and, as FLV, over
+// WebSocket: "HTTP with: http://...".
+func webURLs(v *conf.Vhost, plain, secure []net.Addr) (urls []string) {
+	for _, path := range httpPaths(v) {
+		for _, by := range []struct {
+			name, scheme, socket string
+			addrs                []net.Addr
+		}{{"HTTP", "http", "ws", plain}, {"HTTPS", "https", "wss", secure}} {
+			for _, a := range by.addrs {
+				urls = append(urls, by.name+" with: "+origin(by.scheme, a)+path)
+				if strings.HasSuffix(path, ".flv") { // only http_remux ends so, and it has both at one place
+					urls = append(urls, "WebSocket with: "+origin(by.socket, a)+path)
+				}
+			}
 		}
 	}
+	return urls
 }
 
 // httpPaths are where a vhost, nil if there is none, offers the example's stream over HTTP.
@@ -90,7 +104,7 @@ func httpPaths(v *conf.Vhost) (paths []string) {
 const exampleApp, exampleStream = "live", "livestream"
 
 // defaultPorts need not stand in a URL.
-var defaultPorts = map[string]int{"rtmp": 1935, "rtmps": 443, "http": 80, "https": 443}
+var defaultPorts = map[string]int{"rtmp": 1935, "rtmps": 443, "http": 80, "https": 443, "ws": 80, "wss": 443}
 
 // exampleURL is the example's stream on an RTMP listener.
 func exampleURL(scheme string, a net.Addr) string {

@@ -22,7 +22,13 @@ import (
 // startLive starts a server with HTTP-FLV, of a vhost with more directives, and returns where.
 func startLive(t *testing.T, root, vhost string) (*server, string) {
 	t.Helper()
-	opts, p := options(t, "http_server { enabled on; } "+root, "http_remux { enabled on; } "+vhost)
+	return startRemux(t, "", root, vhost)
+}
+
+// startRemux is startLive with more directives of http_remux.
+func startRemux(t *testing.T, remux, root, vhost string) (*server, string) {
+	t.Helper()
+	opts, p := options(t, "http_server { enabled on; } "+root, "http_remux { enabled on; "+remux+" } "+vhost)
 	opts.Config.HTTPServer.Listen = []string{"127.0.0.1:0"}
 	s := run(t, opts, p)
 	return s, "http://" + s.e.HTTPAddrs()[0].String()

@@ -169,6 +169,39 @@ func TestLiveWSAnswers(t *testing.T) {
 	eventually(t, "the door knows", func() bool { return s.e.door.connections.Load() == 0 })
 }
 
+// TestLiveWSForms: forms that WebSocket does not carry refuse it with the reason, whatever else is wrong with
+// the request, and make no player.
+func TestLiveWSForms(t *testing.T) {
+	for _, end := range []string{".ts", ".aac", ".mp3"} {
+		s, url := startRemux(t, "mount [vhost]/[app]/[stream]"+end+";", "", "")
+		for name, head := range map[string]string{
+			"valid": wsHead, "no key": "Connection: Upgrade\r\nUpgrade: websocket\r\n",
+		} {
+			conn, err := net.Dial("tcp", strings.TrimPrefix(url, "http://"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			_ = conn.SetDeadline(time.Now().Add(patience))
+			_, _ = fmt.Fprintf(conn, "GET /live/s%s HTTP/1.1\r\nHost: h\r\n%s\r\n", end, head)
+			answer, err := http.ReadResponse(bufio.NewReader(conn), nil)
+			if err != nil {
+				t.Fatalf("%s, %s: %v", end, name, err)
+			}
+			text, err := io.ReadAll(answer.Body)
+			if answer.StatusCode != http.StatusBadRequest || err != nil || len(answer.Header["Upgrade"]) > 0 ||
+				string(text) != "400 only FLV is served over WebSocket\n" ||
+				answer.Header.Get("Content-Type") != "text/plain; charset=utf-8" {
+				t.Errorf("%s, %s: %v %q %v", end, name, answer, text, err)
+			}
+			_ = conn.Close()
+		}
+		if n := s.sessions(); n != 0 {
+			t.Errorf("%s: %d sessions", end, n)
+		}
+		eventually(t, "the door knows", func() bool { return s.e.door.connections.Load() == 0 })
+	}
+}
+
 // TestLiveGone: N06 and N04, players over HTTP and WebSocket that close one side, or reset the
 // connection with a full socket. Both end them, and nothing is left.
 func TestLiveGone(t *testing.T) {

@@ -173,8 +173,7 @@ func (s *server) tryView(tcURL, name string, options ...func(*viewer)) (*viewer,
 	if err != nil {
 		return nil, err
 	}
-	v := &viewer{peer: p, next: map[byte]uint64{}, shift: map[byte]int64{}}
-	p.onMessage = v.got
+	v := newViewer(p)
 	for _, o := range options {
 		o(v)
 	}
@@ -189,6 +188,13 @@ func (s *server) tryView(tcURL, name string, options ...func(*viewer)) (*viewer,
 		return nil, err
 	}
 	return v, nil
+}
+
+// newViewer is a viewer that gets what p does.
+func newViewer(p *peer) *viewer {
+	v := &viewer{peer: p, next: map[byte]uint64{}, shift: map[byte]int64{}}
+	p.onMessage = v.got
+	return v
 }
 
 // got checks one message.

@@ -187,7 +187,7 @@ func (g *group) finish(t *testing.T) {
 		v.close()
 	}
 	g.silent(t)
-	idle := idleGoroutines(t)
+	idle := idleGoroutines(t, g.web != "")
 	for by, n := range g.goroutines(t) {
 		if n > idle[by] {
 			t.Errorf("%d goroutines of %s after the group, an idle server has %d", n, by, idle[by])
@@ -208,22 +208,27 @@ func (g *group) silent(t *testing.T) {
 	}
 }
 
-// idleGoroutines counts those of a server that has had a client and has none. It looks once.
-func idleGoroutines(t *testing.T) map[string]int {
+// idleGoroutines counts those of a server that has had a client and has none, and of one that speaks
+// HTTP, too. It looks once at each.
+func idleGoroutines(t *testing.T, web bool) map[string]int {
 	t.Helper()
-	idleOnce.Do(func() {
-		s := start(t, settings{})
+	idle := &idlePlain
+	if web {
+		idle = &idleWeb
+	}
+	idle.once.Do(func() {
+		s := start(t, settings{web: web})
 		p := s.connected(t)
 		p.close()
 		if !eventually(answerWithin, func() bool { return s.count("] leave ") == 1 }) {
 			t.Error("the client's end is not in the log")
 		}
-		idleCount = s.goroutines(t)
+		idle.count = s.goroutines(t)
 	})
-	return idleCount
+	return idle.count
 }
 
-var (
-	idleOnce  sync.Once
-	idleCount map[string]int
-)
+var idlePlain, idleWeb struct {
+	once  sync.Once
+	count map[string]int
+}

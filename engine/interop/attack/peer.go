@@ -28,6 +28,7 @@ type peer struct {
 	tx    int    // last transaction id
 
 	in        io.Reader      // what receive reads; nil: conn
+	tags      bool           // that is FLV over HTTP
 	onMessage func(*message) // called by the reading goroutine; set before receive
 	done      chan struct{}  // nil until receive
 
@@ -109,9 +110,12 @@ func (p *peer) receive() {
 	}
 	go func() {
 		defer close(p.done)
-		in := newReader(p.in)
+		next := newReader(p.in).next
+		if p.tags {
+			next = newTagReader(p.in).next
+		}
 		for {
-			m, err := in.next()
+			m, err := next()
 			if err != nil {
 				p.mu.Lock()
 				p.err, p.ended = err, time.Now()

@@ -31,6 +31,7 @@ type settings struct {
 	files   int      // ulimit -n; 0: as it is
 	stdout  *os.File // instead of the log that is collected
 	noLog   bool     // nothing can be read of it
+	web     bool     // the default vhost's streams over HTTP-FLV, too
 	host    string   // to listen on; "": 127.0.0.1
 	run     func(*exec.Cmd) error
 	dial    func(addr string) (net.Conn, error)
@@ -41,6 +42,7 @@ type server struct {
 	log
 	cmd  *exec.Cmd
 	addr string
+	web  string // where HTTP is, if the settings want it
 	conf string
 	done chan struct{}
 
@@ -74,6 +76,11 @@ func start(t *testing.T, s settings) *server {
 	srv := &server{addr: net.JoinHostPort(s.host, strconv.Itoa(freePort(t))), dialTCP: s.dial}
 	if srv.dialTCP == nil {
 		srv.dialTCP = func(addr string) (net.Conn, error) { return net.DialTimeout("tcp", addr, answerWithin) }
+	}
+	if s.web {
+		srv.web = net.JoinHostPort(s.host, strconv.Itoa(freePort(t)))
+		s.root += " http_server { enabled on; listen " + srv.web + "; }"
+		s.vhost += " http_remux { enabled on; }"
 	}
 	srv.configure(t, s, srv.addr)
 	srv.begin(t, s)

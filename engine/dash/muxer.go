@@ -334,14 +334,14 @@ func (m *muxer) late() int {
 // expire forgets what is too old for the manifest, and for late players, or has no room, and periods without a
 // segment. A track that has ended gets older with the others.
 func (m *muxer) expire() {
-	var names []string
+	var out []string
 	kept := uint64(m.conf.WindowSegments + m.late())
 	for m.gone+kept < m.cuts || m.server.room.Over(m.bytes) && m.gone+1 < m.cuts {
 		m.gone++
 		for _, p := range m.periods {
 			for _, t := range p.tracks {
 				if t != nil && len(t.segments) > 0 && t.segments[0].cut <= m.gone {
-					names = append(names, t.segments[0].name)
+					out = append(out, t.segments[0].name)
 					m.bytes -= t.segments[0].bytes
 					t.segments = t.segments[1:]
 				}
@@ -355,12 +355,12 @@ func (m *muxer) expire() {
 		}
 		for _, t := range p.tracks {
 			if t != nil {
-				names = append(names, t.init())
+				out = append(out, t.init())
 			}
 		}
 		return true
 	})
-	m.out.drop(names...)
+	m.out.drop(out...)
 }
 
 // init is the name of a track's header.

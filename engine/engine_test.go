@@ -453,7 +453,6 @@ func TestPingFlood(t *testing.T) {
 	other.await("NetConnection.Connect.Success")
 	flood := s.dial()
 	flood.connect()
-	_ = flood.tcp.SetReadBuffer(4096)
 	for deadline := time.Now().Add(patience); ; {
 		_ = flood.conn.SetWriteDeadline(deadline)
 		body := msg.AppendUserControl(nil, msg.UserControl{Event: msg.EventPingRequest})

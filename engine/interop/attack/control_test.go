@@ -134,7 +134,6 @@ func controlMessages(t *testing.T, g *group) {
 func controlFloods(t *testing.T, g *group) {
 	g.attack(t, "K03 pings from a client that does not read", func(t *testing.T) {
 		p := g.dial(t)
-		_ = p.conn.SetReadBuffer(4096)
 		_ = p.write(c0c1(3))
 		if err := p.expectS0S1S2(nil); err != nil { // and reads no more from here on
 			t.Fatal(err)
